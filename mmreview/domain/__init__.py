@@ -1,0 +1,1 @@
+"""The clinician's words: cases, findings, reads, predictions, versions. Standard library only."""

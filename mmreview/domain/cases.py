@@ -1,0 +1,132 @@
+"""Cases and what the worklist shows of them. Values only; ``store`` fills them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+#: The registered modalities that a case carries itself. Others join by registration.
+IMAGE = "image"
+TEXT = "text"
+
+
+class Partition(StrEnum):
+    """Drawn once per patient group at import. Audit never trains, calibrates or selects."""
+
+    TRAIN = "train"
+    AUDIT = "audit"
+    CONTROL = "control"
+
+
+class ReadStatus(StrEnum):
+    """How far the reading of a case has come, over all readers."""
+
+    UNREAD = "unread"
+    STARTED = "started"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """One image of a case. ``path`` is relative to the project folder, or absolute when the
+    import left it in place (``--reference``). ``sha256`` is over the file's bytes."""
+
+    sha256: str
+    path: str
+    width: int
+    height: int
+    view: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The unit of review: images and a report, either may be missing.
+
+    ``key`` is the database's integer; ``id`` is the manifest's. ``group`` is the patient group
+    that partitions and folds keep together. ``metadata`` is whatever else the manifest said.
+    """
+
+    key: int
+    id: str
+    group: str
+    partition: Partition
+    images: tuple[ImageRef, ...]
+    report: str | None
+    report_sha256: str | None = None
+    patient_id: str = ""
+    accession: str = ""
+    study_date: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that are there."""
+        return tuple(
+            name for name, there in ((IMAGE, bool(self.images)), (TEXT, bool(self.report))) if there
+        )
+
+    def hashes(self, modality: str) -> tuple[str, ...]:
+        """The content hashes whose features stand for ``modality``."""
+        if modality == IMAGE:
+            return tuple(image.sha256 for image in self.images)
+        if modality == TEXT and self.report_sha256:
+            return (self.report_sha256,)
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistRow:
+    """What one row of the worklist shows. ``conflict`` is the largest over the findings, in bits;
+    ``reason`` is a message code with ``reason_params`` (why the case is offered)."""
+
+    key: int
+    id: str
+    caption: str
+    partition: Partition
+    status: ReadStatus
+    has_image: bool
+    has_report: bool
+    corrections: int
+    conflict: float | None = None
+    priority: float | None = None
+    reason: str = ""
+    reason_params: Mapping[str, Any] = field(default_factory=dict)
+    read_at: str = ""
+
+
+class WorklistSort(StrEnum):
+    """Orders of the worklist; ties and missing scores fall back to the order of import."""
+
+    PRIORITY = "priority"
+    CONFLICT = "conflict"
+    ID = "id"
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistFilter:
+    """Which cases the worklist holds. Conditions are joined by *and*; the defaults let all in.
+
+    ``text`` is searched for in id, caption and report (case-insensitive). ``finding`` keeps the
+    cases where a reader or the import marked that finding present.
+    """
+
+    text: str = ""
+    unread: bool = False
+    corrected: bool = False
+    conflict: bool = False
+    missing_modality: bool = False
+    finding: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistCounts:
+    """How many cases each filter would keep, for the chips and the footer."""
+
+    total: int
+    unread: int
+    read: int
+    corrected: int
+    conflict: int
+    missing_modality: int

@@ -1,0 +1,40 @@
+"""What a mutation changed, so that views refresh that and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mmreview.domain.reads import FindingState
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """A correction or its undo is durable: ``after`` holds now, ``before`` held."""
+
+    case_key: int
+    case: str
+    seq: int
+    at: str
+    before: FindingState
+    after: FindingState
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCommitted:
+    """A read is durable. ``changed`` counts the findings that the reader had set in it."""
+
+    case_key: int
+    case: str
+    seq: int
+    at: str
+    read: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChampionChanged:
+    """Another version serves from now on."""
+
+    version: int
+    previous: int | None
+    seq: int

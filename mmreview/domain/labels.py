@@ -1,0 +1,38 @@
+"""The labels that hold, as one table to train and measure on. Derived from import and events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mmreview.domain.cases import Partition
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Every case that has at least one label, in order of ``keys``.
+
+    ``targets`` is (cases, findings) float32: 1 present, 0 absent, NaN where nothing trains
+    (unset, uncertain, not assessable). ``corrected`` is bool of the same shape: a reader said so.
+    ``basis`` is int8 of the same shape: bit 0 the image may learn it, bit 1 the text may.
+    ``hashes[m][i]`` are the content hashes of case ``i`` for modality ``m``, empty if absent.
+    ``through_seq`` is the last event that the table knows of.
+    """
+
+    keys: NDArray[np.int64]
+    groups: tuple[str, ...]
+    partitions: tuple[Partition, ...]
+    hashes: dict[str, tuple[tuple[str, ...], ...]]
+    targets: NDArray[np.float32]
+    corrected: NDArray[np.bool_]
+    basis: NDArray[np.int8]
+    through_seq: int
+
+    @property
+    def corrections(self) -> int:
+        """How many labels a reader set."""
+        return int(self.corrected.sum())

@@ -1,0 +1,349 @@
+"""The seams of the house: what services need, said as protocols. ``compose`` plugs the rooms in.
+
+``store`` implements the first half, ``ml`` the second. Later rooms (evidence, viewers, formats)
+join here.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mmreview.domain.cases import (
+    Case,
+    ImageRef,
+    Partition,
+    WorklistCounts,
+    WorklistFilter,
+    WorklistRow,
+    WorklistSort,
+)
+from mmreview.domain.errors import Message
+from mmreview.domain.findings import FindingSchema, State
+from mmreview.domain.labels import LabelTable
+from mmreview.domain.predictions import CaseScore, Prediction
+from mmreview.domain.progress import Progress, TrainingStep
+from mmreview.domain.reads import Event, FindingState, NewEvent
+from mmreview.domain.versions import GateVerdict, LambdaChoice, Role, Version
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# --- import -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One row of an import source, as read: nothing is checked against the project yet.
+
+    ``labels`` maps finding names as written to states; ``labels_complete`` says that findings not
+    named are absent. ``line`` is 1-based. ``problem`` is set instead when the row is unreadable.
+    """
+
+    line: int
+    id: str = ""
+    images: tuple[str, ...] = ()
+    report: str | None = None
+    labels: Mapping[str, State] | None = None
+    labels_complete: bool = False
+    patient_id: str = ""
+    split_group: str = ""
+    accession: str = ""
+    study_date: str = ""
+    views: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    problem: Message | None = None
+
+
+class SourceReader(Protocol):
+    """Reads one outside format. ``root`` is the folder that relative image paths start from."""
+
+    root: Path
+
+    def count(self) -> int:
+        """How many rows there are, 0 if that is not cheap to know."""
+        ...
+
+    def rows(self) -> Iterator[SourceRow]:
+        """Every row in order; an unreadable one carries its ``problem``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CaseDraft:
+    """A checked row, ready for the database. ``fingerprint`` is a sha256 over all of it, so that
+    importing the same row twice is recognised. ``labels`` uses the schema's spelling."""
+
+    id: str
+    group: str
+    partition: Partition
+    images: tuple[ImageRef, ...]
+    report: str | None
+    report_sha256: str | None
+    patient_id: str
+    accession: str
+    study_date: str
+    metadata: Mapping[str, Any]
+    labels: Mapping[str, State]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertCounts:
+    """What one batch did to the project."""
+
+    added: int
+    updated: int
+    unchanged: int
+
+
+# --- store ------------------------------------------------------------------------------------
+
+
+class CaseStore(Protocol):
+    """Cases, the worklist over them and the labels that hold. Safe to call from any thread."""
+
+    schema: FindingSchema
+
+    def get(self, key: int) -> Case:
+        """The case with this key. Raises CaseNotFound."""
+        ...
+
+    def find(self, case_id: str) -> Case:
+        """The case with this id. Raises CaseNotFound."""
+        ...
+
+    def many(self, keys: Sequence[int]) -> list[Case]:
+        """The cases with these keys, in this order; unknown keys are left out."""
+        ...
+
+    def batches(self, size: int = 256) -> Iterator[list[Case]]:
+        """Every case in order of import, in bounded memory."""
+        ...
+
+    def count(self) -> int:
+        """How many cases there are."""
+        ...
+
+    def worklist_keys(self, where: WorklistFilter, sort: WorklistSort) -> array[int]:
+        """The keys ('q') of the cases that pass, in order. One scan, no row is materialised."""
+        ...
+
+    def worklist_rows(self, keys: Sequence[int]) -> list[WorklistRow]:
+        """What the worklist shows of these cases, in this order."""
+        ...
+
+    def worklist_counts(self) -> WorklistCounts:
+        """How many cases each filter would keep."""
+        ...
+
+    def states(self, key: int) -> dict[str, FindingState]:
+        """The state that holds for each finding of a case: the last correction of any reader,
+        else the import's label. Findings without either are left out."""
+        ...
+
+    def label_table(self, through_seq: int | None = None) -> LabelTable:
+        """The labels that hold, or held after event ``through_seq``, as one table."""
+        ...
+
+    def fingerprints(self, ids: Sequence[str]) -> dict[str, str]:
+        """The fingerprint of each of these ids that is already in the project."""
+        ...
+
+    def upsert(self, drafts: Sequence[CaseDraft]) -> UpsertCounts:
+        """Add or update these cases in one transaction."""
+        ...
+
+
+class EventStore(Protocol):
+    """The append-only trail. Every append is one durable transaction. Safe from any thread."""
+
+    def append(self, event: NewEvent) -> Event:
+        """Store one event and what is derived from it. Raises WriteFailed, ProjectReadOnly."""
+        ...
+
+    def events(self, *, after: int = 0, case: str | None = None) -> Iterator[Event]:
+        """Events in order, optionally of one case only."""
+        ...
+
+    def last_seq(self) -> int:
+        """The sequence number of the newest event, 0 for none."""
+        ...
+
+    def undoable(self, actor: str) -> Event | None:
+        """The newest correction of ``actor`` that no undo has taken back, if any."""
+        ...
+
+    def read_number(self, case: str, actor: str) -> int:
+        """The number of the read that ``actor`` is in on ``case``: committed reads + 1."""
+        ...
+
+    def corrections_after(self, seq: int) -> int:
+        """How many corrections came after event ``seq`` and were not undone."""
+        ...
+
+
+class VersionStore(Protocol):
+    """Which versions exist and which one serves. Files are the model's business."""
+
+    def versions(self) -> list[Version]:
+        """All versions, oldest first."""
+        ...
+
+    def get(self, version: int) -> Version:
+        """Raises VersionNotFound."""
+        ...
+
+    def champion(self) -> Version | None:
+        """The serving version."""
+        ...
+
+    def next_id(self) -> int:
+        """The id that the next version will get."""
+        ...
+
+    def add(self, version: Version, event: NewEvent) -> Event:
+        """Register a version whose files are already durable, with its event, in one
+        transaction. A champion retires the one before."""
+        ...
+
+    def set_role(self, version: int, role: Role, event: NewEvent) -> Event:
+        """Change a version's role, with its event, in one transaction. A champion retires the
+        one before."""
+        ...
+
+
+class ScoreStore(Protocol):
+    """Disposable sort keys per version, beside the database, outside trail and backups."""
+
+    def replace(self, version: int, scores: Iterable[CaseScore]) -> None:
+        """Store these scores for ``version`` (others of that version stay)."""
+        ...
+
+    def serve(self, version: int | None) -> None:
+        """Sort and mark the worklist by this version's scores from now on; drop older ones."""
+        ...
+
+    def missing(self, version: int, limit: int) -> list[int]:
+        """Keys of up to ``limit`` cases without a score under ``version``."""
+        ...
+
+
+class PreferenceStore(Protocol):
+    """Small settings that belong to the project (seed, partition shares, synthetic mark)."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value, or ``default``."""
+        ...
+
+    def set(self, name: str, value: Any) -> None:
+        """Store a JSON value durably."""
+        ...
+
+
+# --- model ------------------------------------------------------------------------------------
+
+
+class Features(Protocol):
+    """Frozen encoders and the cache of what they said. ``ml`` implements it, lazily."""
+
+    modalities: tuple[str, ...]
+
+    def missing(self, cases: Sequence[Case]) -> list[Case]:
+        """Those of ``cases`` that lack at least one feature. Imports no encoder."""
+        ...
+
+    def encode(self, cases: Sequence[Case]) -> Iterator[Progress]:
+        """Encode what is missing; every yielded step is durable in the cache. An item that cannot
+        be encoded is a problem of its step, never the end of the work."""
+        ...
+
+    def warm_up(self) -> None:
+        """Load what the first encode would load."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Device, encoders and hashes, for ``doctor``, cards and the status bar."""
+        ...
+
+
+class Predictor(Protocol):
+    """One version, loaded. Immutable, safe from any thread."""
+
+    version: int
+    findings: tuple[str, ...]
+    weights: Mapping[str, float]
+    weights_cv: Mapping[str, float]
+    weights_learned: Mapping[str, float]
+    fusion: str
+
+    def predict(self, cases: Sequence[Case]) -> list[Prediction]:
+        """One prediction a case, from cached features only. A modality whose features are not
+        cached counts as absent (call ``Features.encode`` first to have it)."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """A snapshot to train on. ``parent`` warm-starts; ``parent_table`` are the labels that it
+    knew, for a fair comparison of recipes while the audit set is too small."""
+
+    version: int
+    table: LabelTable
+    findings: tuple[str, ...]
+    schema: str
+    fusion: str
+    weight: LambdaChoice
+    seed: int
+    folder: Path
+    parent: Version | None = None
+    parent_folder: Path | None = None
+    parent_table: LabelTable | None = None
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A bundle that is durable in ``folder``, measured, and the gate's verdict on it."""
+
+    sha256: str
+    fusion: str
+    metrics: Mapping[str, Any]
+    gate: GateVerdict
+
+
+class Trainer(Protocol):
+    """Fits, calibrates, measures and writes bundles. No database, no Qt."""
+
+    def train(self, request: TrainingRequest) -> Generator[TrainingStep, None, TrainingResult]:
+        """Train one version. Closing the generator leaves nothing behind.
+
+        Raises:
+            TooFewLabels: no finding has enough labels of both kinds.
+        """
+        ...
+
+    def evaluate(
+        self, table: LabelTable, *, findings: tuple[str, ...], folds: int, seed: int,
+        weight: LambdaChoice,
+    ) -> Generator[Progress, None, dict[str, Any]]:
+        """Grouped nested cross-validation. Returns ``{"cases", "groups", "folds", "rows": [
+        {"finding", "opinion", "positives", "n", "auroc", "ap", "f1", "recall", "accuracy",
+        "ece"}]}`` with ``finding`` = ``macro`` for the means and ``opinion`` one of ``fused``,
+        the modalities and each other fusion (``fusion:NAME``)."""
+        ...
+
+    def load(self, version: Version, folder: Path) -> Predictor:
+        """Load a bundle after checking its hash. Raises BundleInvalid."""
+        ...
+
+
+class ImageDecoder(Protocol):
+    """Guarded decoding of an image file to grey or colour pixels (``imaging`` implements it)."""
+
+    def __call__(self, path: Path) -> NDArray[np.uint8]:
+        """(height, width) or (height, width, 3). Raises ImageUnreadable."""
+        ...

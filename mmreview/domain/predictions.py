@@ -1,0 +1,109 @@
+"""What the model believes of a case, per finding, and the arithmetic of a what-if.
+
+A fused logit is an exact sum: ``prior + Σ contribution_m``, and a contribution is
+``λ_m · unit_m``. Because ``unit_m`` travels with the prediction, another weighting of the
+modalities is plain arithmetic here: no tensor is touched while a slider moves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+
+def sigmoid(logit: float) -> float:
+    """The logistic function, safe for large arguments."""
+    if logit >= 0:
+        return 1.0 / (1.0 + math.exp(-logit))
+    growth = math.exp(logit)
+    return growth / (1.0 + growth)
+
+
+def entropy_bits(probability: float) -> float:
+    """The entropy of a yes/no opinion, in bits (0 to 1)."""
+    if probability <= 0.0 or probability >= 1.0:
+        return 0.0
+    rest = 1.0 - probability
+    return -probability * math.log2(probability) - rest * math.log2(rest)
+
+
+def jensen_shannon_bits(first: float, second: float) -> float:
+    """The Jensen-Shannon divergence of two yes/no opinions, in bits (0 to 1); Lin 1991."""
+    middle = entropy_bits((first + second) / 2.0)
+    return max(0.0, middle - (entropy_bits(first) + entropy_bits(second)) / 2.0)
+
+
+#: From here on (bits) two opinions are marked as a conflict. 0.278 bits is 80 % against 20 %.
+CONFLICT_MARK = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class FindingPrediction:
+    """The opinions on one finding.
+
+    ``modalities`` maps each modality to its own calibrated probability, ``None`` where the case
+    lacks it. ``units`` maps each present modality to its logit contribution at weight 1, so that
+    ``contributions[m] == weights[m] * units[m]`` and
+    ``logit(fused) == prior + Σ contributions``. ``conflict`` is in bits, ``None`` unless two
+    modalities have an opinion.
+    """
+
+    finding: str
+    fused: float | None
+    modalities: Mapping[str, float | None]
+    contributions: Mapping[str, float]
+    prior: float
+    units: Mapping[str, float]
+    conflict: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The opinions of one version on one case. ``weights`` maps each modality to its λ.
+
+    ``reweightable`` is False where the fused opinion does not depend on λ (one modality only,
+    or a fusion without one). ``what_if`` is True once a person has moved the slider.
+    """
+
+    case: str
+    version: int
+    weights: Mapping[str, float]
+    findings: tuple[FindingPrediction, ...]
+    reweightable: bool = False
+    what_if: bool = False
+    wrong_pair: float | None = None
+
+    @property
+    def conflict(self) -> float | None:
+        """The largest conflict over the findings, in bits."""
+        known = [f.conflict for f in self.findings if f.conflict is not None]
+        return max(known) if known else None
+
+    def reweighted(self, weights: Mapping[str, float]) -> Prediction:
+        """The same opinions fused with other weights: a what-if, marked as such."""
+        if not self.reweightable:
+            return self
+        return replace(
+            self,
+            weights=dict(weights),
+            what_if=True,
+            findings=tuple(_reweigh(finding, weights) for finding in self.findings),
+        )
+
+
+def _reweigh(finding: FindingPrediction, weights: Mapping[str, float]) -> FindingPrediction:
+    contributions = {m: weights[m] * unit for m, unit in finding.units.items()}
+    fused = sigmoid(finding.prior + sum(contributions.values()))
+    return replace(finding, fused=fused, contributions=contributions)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseScore:
+    """The disposable sort keys of one case under one version (see ``queues``)."""
+
+    key: int
+    conflict: float | None
+    priority: float | None
+    reason: str = ""
+    reason_params: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,193 @@
+"""The composition root: plugs store, model, imaging and formats into the services. No Qt.
+
+``cli`` and ``app`` both start here. Nothing heavy is imported before it is needed: the database
+library with the first project, the model's libraries with the first encode or fit.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmreview import paths
+from mmreview.domain.errors import TooFewLabels
+from mmreview.domain.findings import FindingSchema
+from mmreview.domain.progress import Progress
+from mmreview.services.desk import Desk, ImportChoice, ProjectInfo
+
+if TYPE_CHECKING:
+    from mmreview.services.importing import ImportReport
+    from mmreview.store.engine import Store
+
+#: Who signs the events that no person made.
+SYSTEM = "mmreview"
+
+DEFAULT_SCHEMA = "chexpert-14"
+DEFAULT_DEMO_CASES = 60
+
+
+class ProjectOpener:
+    """Opens and makes projects (``services.desk.Opener``)."""
+
+    def __init__(self, *, device: str = "auto") -> None:
+        self._device = device
+
+    def open(self, path: Path, *, read_only: bool = False) -> Desk:
+        """Open a project (ProjectNotFound, ProjectLocked, ProjectTooNew, ProjectDamaged)."""
+        from mmreview.store.engine import open_store
+
+        store = open_store(paths.as_project(path), read_only=read_only)
+        return self._furnish(store)
+
+    def create(self, path: Path, *, schema: str = DEFAULT_SCHEMA, seed: int = 0) -> Desk:
+        """Make an empty project. ``schema`` is a built-in name or a YAML file; ``seed`` draws the
+        partitions (ProjectExists, SchemaInvalid)."""
+        from mmreview.formats.schema import read_schema
+
+        return self._create(path, read_schema(schema), seed=seed)
+
+    def _create(self, path: Path, schema: FindingSchema, *, seed: int) -> Desk:
+        from mmreview.store.engine import create_store
+
+        store = create_store(paths.as_project(path), schema)
+        store.preferences.set("seed", seed)
+        return self._furnish(store)
+
+    def create_demo(self, path: Path, *, seed: int = 0) -> Desk:
+        """Make an empty synthetic project, or open the one that is there."""
+        if (paths.as_project(path) / "project.sqlite").exists():
+            return self.open(path)
+        from mmreview.demo.cohort import demo_schema
+
+        desk = self._create(path, demo_schema(), seed=seed)
+        desk.preferences.set("synthetic", True)
+        desk.preferences.set("demo_seed", seed)
+        folder = desk.info.folder
+        desk.close()
+        return self.open(folder)
+
+    def fill_demo(
+        self, desk: Desk, *, cases: int = DEFAULT_DEMO_CASES, seed: int = 0
+    ) -> Generator[Progress, None, None]:
+        """Draw, import, encode, fit and score the synthetic cohort; resumes after a kill."""
+        from mmreview.demo.cohort import write_cohort
+
+        seed = desk.preferences.get("demo_seed", seed)
+        if not desk.preferences.get("demo_imported", False):
+            with tempfile.TemporaryDirectory(prefix="mmreview-demo-") as scratch:
+                manifest = yield from write_cohort(Path(scratch), cases=cases, seed=seed)
+                yield from desk.import_source(manifest, choice=ImportChoice(), actor=SYSTEM)
+            desk.preferences.set("demo_imported", True)
+        yield from refresh(desk, actor=SYSTEM)
+
+    def _furnish(self, store: Store) -> Desk:
+        from mmreview.imaging.decoding import probe
+        from mmreview.ml.features import EncodedFeatures
+        from mmreview.ml.trainer import FusionTrainer
+        from mmreview.services.auditing import Auditing
+        from mmreview.services.exporting import Exporting
+        from mmreview.services.importing import Importing
+        from mmreview.services.learning import Learning
+        from mmreview.services.predicting import Predicting
+        from mmreview.services.queueing import Queueing
+        from mmreview.services.reviewing import Reviewing
+        from mmreview.store.audit import verify_trail
+
+        folder = store.folder
+        features = EncodedFeatures(
+            folder=folder / "features", root=folder, read_only=store.read_only, device=self._device
+        )
+        trainer = FusionTrainer(features)
+        predicting = Predicting(
+            cases=store.cases,
+            versions=store.versions,
+            scores=store.scores,
+            features=features,
+            trainer=trainer,
+            folder=folder,
+        )
+        learning = Learning(
+            cases=store.cases,
+            events=store.events,
+            versions=store.versions,
+            trainer=trainer,
+            folder=folder,
+        )
+        if not store.read_only:
+            learning.forget_orphans()
+        importing = Importing(
+            cases=store.cases,
+            events=store.events,
+            preferences=store.preferences,
+            folder=folder,
+            probe=probe,
+        )
+        return Desk(
+            info=ProjectInfo(
+                name=folder.stem,
+                folder=folder,
+                schema=store.cases.schema,
+                synthetic=bool(store.preferences.get("synthetic", False)),
+                read_only=store.read_only,
+                holder=store.holder,
+            ),
+            cases=store.cases,
+            events=store.events,
+            preferences=store.preferences,
+            reviewing=Reviewing(
+                cases=store.cases, events=store.events, predicting=predicting, folder=folder
+            ),
+            predicting=predicting,
+            learning=learning,
+            queueing=Queueing(cases=store.cases),
+            exporting=Exporting(cases=store.cases, events=store.events),
+            auditing=Auditing(
+                cases=store.cases,
+                versions=store.versions,
+                trainer=trainer,
+                trail_problems=lambda: verify_trail(store),
+                folder=folder,
+            ),
+            import_source=_importer(importing),
+            describe_model=features.describe,
+            close=store.close,
+        )
+
+
+def _importer(importing: Importing):  # noqa: ANN202 - the protocol ImportSource says it
+    from mmreview.formats import open_source
+    from mmreview.formats.columns import parse_columns
+    from mmreview.services.importing import ImportOptions
+
+    def run(
+        source: Path, *, choice: ImportChoice, actor: str
+    ) -> Generator[Progress, None, ImportReport]:
+        reader = open_source(
+            source,
+            format=choice.format,
+            columns=parse_columns(choice.columns) if choice.columns else None,
+            labels_complete=choice.labels_complete,
+            reference=choice.reference,
+        )
+        options = ImportOptions(reference=choice.reference)
+        return (yield from importing.run(reader, options=options, actor=actor))
+
+    return run
+
+
+def refresh(desk: Desk, *, actor: str) -> Generator[Progress, None, None]:
+    """After an import: encode what is new, fit a first model if none serves, score the worklist.
+
+    With too few labels for a first model the project is worked on unassisted; that is no error.
+    """
+    yield from desk.predicting.encode_all()
+    if desk.learning.champion() is None:
+        try:
+            for step in desk.learning.train(actor=actor):
+                yield Progress(step.phase, round(100 * step.fraction), 100)
+        except TooFewLabels:
+            return
+    desk.predicting.serve()
+    yield from desk.predicting.score_all()

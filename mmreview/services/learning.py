@@ -1,0 +1,258 @@
+"""Learning from corrections: snapshot, train, compare, then serve or refuse.
+
+One round is a generator of ``TrainingStep`` that the learning lane runs. It holds no database lock
+while it trains: it takes a snapshot of the labels first, lets the trainer write a durable bundle,
+and registers it with one short transaction. A kill before that leaves an unregistered folder,
+which the next round or ``forget_orphans`` removes; a kill after it leaves a complete version.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mmreview.domain.changes import ChampionChanged
+from mmreview.domain.errors import MmreviewError
+from mmreview.domain.labels import LabelTable
+from mmreview.domain.ports import (
+    CaseStore,
+    EventStore,
+    Trainer,
+    TrainingRequest,
+    TrainingResult,
+    VersionStore,
+)
+from mmreview.domain.progress import Progress, TrainingStep
+from mmreview.domain.reads import EventKind, NewEvent
+from mmreview.domain.versions import LambdaChoice, Role, Version
+
+#: The fusion of a first version; later rounds keep the serving version's.
+DEFAULT_FUSION = "pooling"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """What a person can choose of a round. ``fusion`` and ``weight`` None keep the serving
+    version's."""
+
+    fusion: str | None = None
+    weight: LambdaChoice | None = None
+    seed: int = 0
+
+
+class NothingToRollBack(MmreviewError):
+    """The serving version has no version before it."""
+
+    code = "error.nothing_to_roll_back"
+
+
+class VersionUnfit(MmreviewError):
+    """A version cannot serve; ``detail`` says why."""
+
+    code = "error.version_unfit"
+
+
+class Learning:
+    """Training, promotion and rollback for one project."""
+
+    def __init__(
+        self,
+        *,
+        cases: CaseStore,
+        events: EventStore,
+        versions: VersionStore,
+        trainer: Trainer,
+        folder: Path,
+    ) -> None:
+        self._cases = cases
+        self._events = events
+        self._versions = versions
+        self._trainer = trainer
+        self._folder = folder
+
+    def corrections_since(self) -> int:
+        """How many corrections the serving version has not seen."""
+        champion = self._versions.champion()
+        return self._events.corrections_after(champion.through_seq if champion else 0)
+
+    def versions(self) -> list[Version]:
+        """All versions, oldest first."""
+        return self._versions.versions()
+
+    def champion(self) -> Version | None:
+        """The serving version."""
+        return self._versions.champion()
+
+    def train(
+        self, *, actor: str, options: TrainingOptions | None = None
+    ) -> Generator[TrainingStep, None, Version]:
+        """Run one round and return the new version, serving or refused (see its ``gate``).
+
+        Closing the generator (cancel) leaves nothing behind.
+
+        Raises:
+            TooFewLabels: no finding has enough labels of both kinds yet.
+        """
+        options = options or TrainingOptions()
+        yield TrainingStep("training.phase.snapshot", 0.0)
+        request = self._snapshot(options)
+        shutil.rmtree(request.folder, ignore_errors=True)
+        registered = False
+        try:
+            result = yield from self._trainer.train(request)
+            yield TrainingStep("training.phase.saving", 1.0)
+            version = self._register(request, result, actor=actor)
+            registered = True
+        finally:
+            if not registered:
+                shutil.rmtree(request.folder, ignore_errors=True)
+        return version
+
+    def _snapshot(self, options: TrainingOptions) -> TrainingRequest:
+        table = self._cases.label_table()
+        parent = self._versions.champion()
+        number = self._versions.next_id()
+        card = dict(parent.metrics.get("recipe", {})) if parent else {}
+        return TrainingRequest(
+            version=number,
+            table=table,
+            findings=self._cases.schema.names,
+            schema=self._cases.schema.name,
+            fusion=options.fusion or (parent.fusion if parent else DEFAULT_FUSION),
+            weight=options.weight or parse_weight(card.get("weight", "cv")),
+            seed=options.seed,
+            folder=self._folder / version_folder(number),
+            parent=parent,
+            parent_folder=self._folder / parent.folder if parent else None,
+            parent_table=self._cases.label_table(parent.through_seq) if parent else None,
+        )
+
+    def _register(
+        self, request: TrainingRequest, result: TrainingResult, *, actor: str
+    ) -> Version:
+        gate = asdict(result.gate)
+        accepted = result.gate.accepted
+        metrics = {**result.metrics, "recipe": {"weight": str(request.weight)}}
+        version = Version(
+            id=request.version,
+            sha256=result.sha256,
+            role=Role.CHAMPION if accepted else Role.REFUSED,
+            parent=request.parent.id if request.parent else None,
+            folder=version_folder(request.version),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            fusion=result.fusion,
+            corrections=request.table.corrections,
+            through_seq=request.table.through_seq,
+            metrics=metrics,
+            gate=gate,
+        )
+        payload: dict[str, Any] = {
+            "version": version.id,
+            "sha256": version.sha256,
+            "parent": version.parent,
+            "through_seq": version.through_seq,
+            "seed": request.seed,
+            "gate": gate,
+        }
+        kind = EventKind.VERSION_PROMOTED if accepted else EventKind.VERSION_REFUSED
+        self._versions.add(version, NewEvent(kind=kind, actor=actor, payload=payload))
+        return version
+
+    def promote(self, number: int, *, actor: str) -> ChampionChanged:
+        """Let a version serve by a person's decision, over the gate's word.
+
+        Raises:
+            VersionNotFound: there is no such version.
+            BundleInvalid: its files are damaged; the serving version goes on.
+        """
+        return self._serve(number, actor=actor, kind=EventKind.VERSION_PROMOTED)
+
+    def rollback(self, number: int | None = None, *, actor: str) -> ChampionChanged:
+        """Let the version before the serving one (or ``number``) serve again. Corrections stay.
+
+        Raises:
+            NothingToRollBack: the serving version is the first.
+        """
+        champion = self._versions.champion()
+        if number is None:
+            if champion is None or champion.parent is None:
+                raise NothingToRollBack()
+            number = champion.parent
+        return self._serve(number, actor=actor, kind=EventKind.VERSION_ROLLED_BACK)
+
+    def _serve(self, number: int, *, actor: str, kind: EventKind) -> ChampionChanged:
+        version = self._versions.get(number)
+        previous = self._versions.champion()
+        if previous is not None and previous.id == number:
+            raise VersionUnfit("error.version_serves_already", version=number)
+        self._trainer.load(version, self._folder / version.folder)  # refuses damaged files
+        event = self._versions.set_role(
+            number,
+            Role.CHAMPION,
+            NewEvent(
+                kind=kind,
+                actor=actor,
+                payload={"version": number, "previous": previous.id if previous else None},
+            ),
+        )
+        return ChampionChanged(
+            version=number, previous=previous.id if previous else None, seq=event.seq
+        )
+
+    def evaluate(
+        self, *, folds: int = 5, seed: int = 0, weight: LambdaChoice | None = None
+    ) -> Generator[Progress, None, dict[str, Any]]:
+        """Grouped nested cross-validation of every opinion on the labels that hold (see
+        ``ports.Trainer.evaluate``)."""
+        return (
+            yield from self._trainer.evaluate(
+                self.labels(),
+                findings=self._cases.schema.names,
+                folds=folds,
+                seed=seed,
+                weight=weight or LambdaChoice(),
+            )
+        )
+
+    def labels(self) -> LabelTable:
+        """The labels that hold now."""
+        return self._cases.label_table()
+
+    def forget_orphans(self) -> list[str]:
+        """Remove version folders that a kill left unregistered; returns their names."""
+        known = {version.folder for version in self._versions.versions()}
+        orphans = [
+            path
+            for path in sorted((self._folder / "versions").glob("*"))
+            if f"versions/{path.name}" not in known
+        ]
+        for path in orphans:
+            shutil.rmtree(path, ignore_errors=True)
+        return [path.name for path in orphans]
+
+
+def version_folder(number: int) -> str:
+    """Where version ``number`` lies, relative to the project."""
+    return f"versions/{number:05d}"
+
+
+def parse_weight(text: str) -> LambdaChoice:
+    """``manual:0.6``, ``cv`` or ``learned`` as a choice.
+
+    Raises:
+        MmreviewError: ``error.weight_invalid`` for anything else.
+    """
+    mode, _, value = text.partition(":")
+    if mode in ("cv", "learned") and not value:
+        return LambdaChoice(mode)
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if mode != "manual" or not 0.0 <= share <= 1.0:
+        raise MmreviewError("error.weight_invalid", value=text)
+    return LambdaChoice("manual", share)

@@ -1,0 +1,166 @@
+"""What the serving version believes: of the open case at once, of all cases in the background.
+
+The serving predictor is one immutable reference; ``serve`` swaps it. Everything shown carries the
+id of the version it came from.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+from mmreview.domain.cases import Case, Partition
+from mmreview.domain.errors import BundleInvalid, Message
+from mmreview.domain.ports import (
+    CaseStore,
+    Features,
+    Predictor,
+    ScoreStore,
+    Trainer,
+    VersionStore,
+)
+from mmreview.domain.predictions import CaseScore, Prediction
+from mmreview.domain.progress import Progress
+from mmreview.domain.queues import score
+from mmreview.domain.versions import ServingModel
+
+_BLOCK = 512
+
+
+class Predicting:
+    """Encoding, prediction and scoring for one project. Safe from any thread."""
+
+    def __init__(
+        self,
+        *,
+        cases: CaseStore,
+        versions: VersionStore,
+        scores: ScoreStore,
+        features: Features,
+        trainer: Trainer,
+        folder: Path,
+    ) -> None:
+        self._cases = cases
+        self._versions = versions
+        self._scores = scores
+        self._features = features
+        self._trainer = trainer
+        self._folder = folder
+        self._predictor: Predictor | None = None
+        self._lock = threading.Lock()
+
+    # --- the serving version ------------------------------------------------------------------
+
+    def warm_up(self) -> ServingModel | None:
+        """Load the serving version and the encoders; the first call imports the model room.
+
+        Raises:
+            BundleInvalid: the serving version's files are damaged.
+        """
+        model = self.serve()
+        self._features.warm_up()
+        return model
+
+    def serve(self) -> ServingModel | None:
+        """Make the registered champion the predictor of every later call; None without one."""
+        champion = self._versions.champion()
+        with self._lock:
+            if champion is None:
+                self._predictor = None
+            elif self._predictor is None or self._predictor.version != champion.id:
+                self._predictor = self._trainer.load(champion, self._folder / champion.folder)
+        self._scores.serve(champion.id if champion else None)
+        return self.serving()
+
+    def serving(self) -> ServingModel | None:
+        """The version that answers now, with its weights; None while there is no model."""
+        predictor = self._predictor
+        if predictor is None:
+            return None
+        metrics = self._versions.get(predictor.version).metrics
+        return ServingModel(
+            version=predictor.version,
+            fusion=predictor.fusion,
+            weights=predictor.weights,
+            weights_cv=predictor.weights_cv,
+            weights_learned=predictor.weights_learned,
+            metrics=metrics,
+        )
+
+    # --- one case -----------------------------------------------------------------------------
+
+    def opinion(self, case: Case) -> tuple[Prediction | None, Message]:
+        """The serving version's opinion of one case and ``prediction.ready``, or None and why
+        not. Never encodes: a case without features is ``prediction.not_encoded``."""
+        if self._predictor is None:
+            try:
+                self.serve()
+            except BundleInvalid as error:
+                return None, error.message
+        predictor = self._predictor
+        if predictor is None:
+            return None, Message("prediction.no_model")
+        if self._features.missing([case]):
+            return None, Message("prediction.not_encoded")
+        [prediction] = predictor.predict([case])
+        return prediction, Message("prediction.ready", {"version": prediction.version})
+
+    def encode_case(self, case: Case) -> list[Message]:
+        """Encode one case now (the open one, before its turn in the bulk lane)."""
+        return [problem for step in self._features.encode([case]) for problem in step.problems]
+
+    # --- all cases ----------------------------------------------------------------------------
+
+    def encode_all(self) -> Generator[Progress, None, int]:
+        """Cache the features of every case; durable batch by batch, so that it resumes. Returns
+        how many items could not be encoded (each is a problem of its step)."""
+        total, seen, failed = self._cases.count(), 0, 0
+        for batch in self._cases.batches(_BLOCK):
+            missing = self._features.missing(batch)
+            yield Progress("progress.encode", seen, total)
+            for step in self._features.encode(missing):
+                failed += len(step.problems)
+                share = step.done / step.total if step.total else 0.0
+                done = seen + len(batch) - len(missing) + int(share * len(missing))
+                yield Progress("progress.encode", min(done, total), total, step.problems)
+            seen += len(batch)
+        yield Progress("progress.encode", total, total)
+        return failed
+
+    def predict_all(self) -> Iterator[Prediction]:
+        """The serving version's opinion of every case, in order of import, from cached features.
+
+        A case that no modality of is cached gets an empty opinion.
+        """
+        self.serve()
+        predictor = self._predictor
+        if predictor is None:
+            return
+        for batch in self._cases.batches(_BLOCK):
+            yield from predictor.predict(batch)
+
+    def score_all(self) -> Generator[Progress, None, int]:
+        """Fill the sort keys of the serving version for every case that lacks one. Audit cases
+        get none: their place in the worklist must not give an opinion away."""
+        self.serve()
+        predictor = self._predictor
+        total = self._cases.count()
+        if predictor is None:
+            return 0
+        done = 0
+        while keys := self._scores.missing(predictor.version, _BLOCK):
+            cases = self._cases.many(keys)
+            predictions = predictor.predict(cases)
+            self._scores.replace(
+                predictor.version, [_score(c, p) for c, p in zip(cases, predictions, strict=True)]
+            )
+            done += len(cases)
+            yield Progress("progress.score", min(done, total), total)
+        return done
+
+
+def _score(case: Case, prediction: Prediction) -> CaseScore:
+    if case.partition is Partition.AUDIT:
+        return CaseScore(key=case.key, conflict=None, priority=None, reason="queue.neutral")
+    return score(prediction, key=case.key)

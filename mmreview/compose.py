@@ -191,3 +191,13 @@ def refresh(desk: Desk, *, actor: str) -> Generator[Progress, None, None]:
             return
     desk.predicting.serve()
     yield from desk.predicting.score_all()
+
+
+def model_facts() -> dict[str, object]:
+    """Device, encoders and hashes, with the weights checked (EncoderUnavailable)."""
+    from mmreview.ml.features import EncodedFeatures
+
+    with tempfile.TemporaryDirectory(prefix="mmreview-doctor-") as scratch:
+        features = EncodedFeatures(folder=Path(scratch) / "features", root=Path(scratch))
+        features.warm_up()
+        return features.describe()

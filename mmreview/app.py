@@ -1,0 +1,158 @@
+"""The Qt application: the window first, then what it needs; pictures of it without a display.
+
+``run`` shows the window before a project is opened and before torch is imported; ``screenshot``
+draws the same window offscreen. Nothing but this module imports ``ui``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmreview.domain.errors import MmreviewError
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from mmreview.ui.main_window import MainWindow
+
+#: How long a picture waits for the case to be drawn before it is taken as it is.
+_SETTLE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoWish:
+    """Make the synthetic project when it is not there yet."""
+
+    cases: int
+    seed: int
+
+
+def has_display() -> bool:
+    """False where a window cannot be shown to anybody."""
+    if os.environ.get("QT_QPA_PLATFORM", "").split(":")[0] in ("offscreen", "minimal", "vnc"):
+        return False
+    if sys.platform.startswith("linux"):
+        return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return True
+
+
+def run(project: Path | None, *, theme: str = "", demo: DemoWish | None = None) -> int:
+    """Show the window and stay until it is closed; returns the exit code.
+
+    Raises:
+        MmreviewError: Qt's libraries cannot be loaded (the sentence says how to get them).
+    """
+    application = _application()
+    from mmreview import logs
+    from mmreview.settings import load
+
+    logs.start()
+    window = _window(load(), theme=theme)
+    window.show()
+    if demo is not None and project is not None:
+        window.open_demo(project, cases=demo.cases, seed=demo.seed)
+    elif project is not None:
+        window.open_project(project)
+    return application.exec()
+
+
+def screenshot(project: Path | None, out: Path, *, size: str, theme: str) -> None:
+    """Draw the window offscreen into the PNG ``out`` and leave.
+
+    Raises:
+        MmreviewError: the size is none, the project cannot be opened or Qt cannot be loaded.
+    """
+    try:
+        width, height = (int(part) for part in size.lower().split("x"))
+    except ValueError:
+        raise MmreviewError("error.size_invalid", size=size) from None
+    if not has_display():
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    application = _application()
+    from PySide6.QtCore import Qt
+
+    from mmreview.settings import Settings
+
+    window = _window(Settings(), theme=theme, remember=False)
+    window.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
+    window.resize(width, height)
+    window.show()
+    if project is not None:
+        window.open_project(project)
+    _settle(application, window)
+    problem = window.opening_problem
+    if problem is None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        window.grab().save(str(out), "PNG")
+    window.close()
+    _settle_closing(application, window)
+    if problem is not None:
+        raise MmreviewError(problem.code, **problem.params)
+
+
+def _settle(application: QApplication, window: MainWindow) -> None:
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while not window.is_settled and time.monotonic() < deadline:
+        application.processEvents()
+        time.sleep(0.005)
+    for _ in range(5):
+        application.processEvents()
+
+
+def _settle_closing(application: QApplication, window: MainWindow) -> None:
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while not window.is_closed and time.monotonic() < deadline:
+        application.processEvents()
+        time.sleep(0.005)
+
+
+def _application() -> QApplication:
+    try:
+        from PySide6.QtWidgets import QApplication
+    except ImportError as error:
+        from mmreview.diagnosis import explain_missing_qt
+
+        raise MmreviewError(
+            "error.no_display_libraries", detail=explain_missing_qt(error)
+        ) from error
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    application = QApplication(sys.argv[:1])
+    application.setApplicationName("mmreview")
+    application.setDesktopFileName("mmreview")
+    return application
+
+
+def _window(settings: Any, *, theme: str, remember: bool = True) -> MainWindow:
+    from PySide6.QtWidgets import QApplication
+
+    from mmreview.compose import ProjectOpener
+    from mmreview.tasks.runner import Runner
+    from mmreview.ui import theme as look
+    from mmreview.ui.main_window import MainWindow
+
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    look.apply(application, theme or settings.theme)
+    return MainWindow(
+        runner=Runner(), settings=settings, opener=ProjectOpener(), remember=remember
+    )
+
+
+def qt_facts() -> dict[str, Any]:
+    """Qt's version and the platform a window would use, for ``doctor``."""
+    import PySide6
+    from PySide6.QtCore import qVersion
+
+    return {
+        "version": qVersion(),
+        "pyside": PySide6.__version__,
+        "platform": os.environ.get("QT_QPA_PLATFORM", "") or "default",
+        "display": has_display(),
+    }

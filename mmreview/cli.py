@@ -1,0 +1,456 @@
+"""The ``mmreview`` command: one function a verb, thin over the services.
+
+``mmreview PROJECT`` without a verb opens the window. Every verb takes ``--json``; results go to
+stdout, progress to stderr; exit codes are 0 done, 1 done with problems named, 2 refused.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import typer.core
+
+from mmreview import __version__
+from mmreview.console import DONE_WITH_PROBLEMS, Console, sentence, table
+from mmreview.domain.errors import MmreviewError
+from mmreview.domain.findings import Basis, State
+from mmreview.translation import set_language, tr
+
+if TYPE_CHECKING:
+    from mmreview.domain.versions import Version
+    from mmreview.services.desk import Desk
+
+_ROOT_OPTIONS = ("--help", "-h", "--version", "--smoke")
+
+
+class VerbOrProject(typer.core.TyperGroup):
+    """A group whose first word may be a project instead of a verb: that opens the window."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the verb ``open`` before anything that is neither a verb nor a root option."""
+        if not args or (args[0] not in self.commands and args[0] not in _ROOT_OPTIONS):
+            args = ["open", *args]
+        return super().parse_args(ctx, args)
+
+
+cli = typer.Typer(
+    cls=VerbOrProject,
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ProjectArgument = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
+ReaderOption = Annotated[str, typer.Option("--reader", help="Who acts; your login by default.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Makes chance repeatable.")]
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no such user: a container, a service
+        return "reader"
+
+
+@contextmanager
+def _console(as_json: bool) -> Iterator[Console]:
+    """A console that turns a refusal into a sentence and exit code 2."""
+    console = Console(as_json=as_json)
+    try:
+        yield console
+    except MmreviewError as error:
+        console.refuse(error)
+    except KeyboardInterrupt:
+        console.refuse(MmreviewError("error.cancelled"))
+
+
+@contextmanager
+def _desk(project: Path, *, as_json: bool, read_only: bool = False) -> Iterator[
+    tuple[Console, Desk]
+]:
+    from mmreview.compose import ProjectOpener
+
+    with _console(as_json) as console:
+        desk = ProjectOpener().open(project, read_only=read_only)
+        try:
+            yield console, desk
+        finally:
+            desk.close()
+
+
+@cli.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Run the whole main job in a temporary project.")
+    ] = False,
+) -> None:
+    """Review cases of images and reports. For research and annotation use, not for diagnosis."""
+    if version:
+        print(f"mmreview {__version__}")
+    elif smoke:
+        from mmreview.mainjob import smoke as run_smoke
+
+        with _console(as_json=True) as console:
+            console.result(run_smoke(console), "")
+
+
+@cli.command("open", hidden=True)
+def open_window(
+    project: Annotated[Path | None, typer.Argument(metavar="[PROJECT]")] = None,
+    screenshot: Annotated[
+        Path | None, typer.Option(help="Draw the window into this PNG and leave.")
+    ] = None,
+    size: Annotated[str, typer.Option(help="Window size of the picture.")] = "1440x900",
+    theme: Annotated[str, typer.Option(help="dark, light or system.")] = "",
+    lang: Annotated[str, typer.Option(help="Language of the window: en, zh_CN.")] = "",
+) -> None:
+    """Open the window, on a project if one is named."""
+    with _console(as_json=False) as console:
+        if lang:
+            set_language(lang)
+        from mmreview import app
+
+        if screenshot is not None:
+            app.screenshot(project, screenshot, size=size, theme=theme or "dark")
+            console.result({}, str(screenshot))
+        else:
+            raise SystemExit(app.run(project, theme=theme))
+
+
+@cli.command()
+def demo(
+    project: Annotated[Path | None, typer.Argument(metavar="[PROJECT]")] = None,
+    cases: Annotated[int, typer.Option(min=4, help="How many cases are made.")] = 60,
+    seed: SeedOption = 0,
+    headless: Annotated[bool, typer.Option(help="Run the main job without a window.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a synthetic project (or open the one there) and review it."""
+    with _console(as_json) as console:
+        from mmreview import app, mainjob, paths
+
+        folder = paths.as_project(project or paths.default_projects_folder() / "demo")
+        if headless or not app.has_display():
+            payload = mainjob.headless_demo(console, folder, cases=cases, seed=seed)
+            payload["headless"] = "asked" if headless else "no display"
+            console.result(payload, lambda: mainjob.summary(payload))
+        else:
+            raise SystemExit(app.run(folder, demo=app.DemoWish(cases=cases, seed=seed)))
+
+
+@cli.command()
+def init(
+    project: ProjectArgument,
+    schema: Annotated[str, typer.Option(help="A built-in schema or a YAML file.")] = "chexpert-14",
+    seed: SeedOption = 0,
+    audit: Annotated[float, typer.Option(min=0, max=0.5, help="Audit share.")] = 0.10,
+    control: Annotated[float, typer.Option(min=0, max=0.5, help="Control share.")] = 0.05,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an empty project."""
+    from mmreview.compose import ProjectOpener
+
+    with _console(as_json) as console:
+        desk = ProjectOpener().create(project, schema=schema, seed=seed)
+        desk.preferences.set("audit_share", audit)
+        desk.preferences.set("control_share", control)
+        desk.close()
+        folder, names = str(desk.info.folder), list(desk.info.schema.names)
+        console.result(
+            {"project": folder, "schema": desk.info.schema.name, "findings": names},
+            tr("cli.initialised", project=folder, count=len(names)),
+        )
+
+
+@cli.command("import")
+def import_cases(
+    project: ProjectArgument,
+    source: Annotated[Path, typer.Argument(metavar="SOURCE")],
+    format: Annotated[str, typer.Option("--format", help="auto, jsonl or csv.")] = "auto",
+    columns: Annotated[str, typer.Option(help="id=…,image=…,report=…,labels=…,patient=…")] = "",
+    labels_complete: Annotated[
+        bool, typer.Option("--labels-complete", help="Findings not listed are absent.")
+    ] = False,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Leave the images where they are.")
+    ] = False,
+    reader: ReaderOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Bring cases in; every bad row is named, the rest go in."""
+    from mmreview.services.desk import ImportChoice
+
+    choice = ImportChoice(
+        format=format, columns=columns, labels_complete=labels_complete, reference=reference
+    )
+    with _desk(project, as_json=as_json) as (console, desk):
+        report = console.run(
+            desk.import_source(source, choice=choice, actor=reader or _login())
+        )
+        payload = {
+            "added": report.added,
+            "updated": report.updated,
+            "unchanged": report.unchanged,
+            "problem_count": report.problem_count,
+            "problems": [
+                {"code": p.code, **p.params, "message": sentence(p)} for p in report.problems
+            ],
+        }
+        console.result(payload, tr("cli.imported", **{**payload, "problems": None}))
+        if report.problem_count:
+            raise typer.Exit(DONE_WITH_PROBLEMS)
+
+
+@cli.command()
+def encode(project: ProjectArgument, as_json: JsonOption = False) -> None:
+    """Compute and cache the features of every case; goes on where it stopped."""
+    with _desk(project, as_json=as_json) as (console, desk):
+        failed = console.run(desk.predicting.encode_all())
+        cases = desk.cases.count()
+        console.result({"cases": cases, "failed": failed}, tr("cli.encoded", count=cases))
+        if failed:
+            raise typer.Exit(DONE_WITH_PROBLEMS)
+
+
+@cli.command()
+def predict(
+    project: ProjectArgument,
+    out: Annotated[Path | None, typer.Option("--out", help="A JSON lines file.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What the serving version believes of every case."""
+    from mmreview.reporting import prediction_lines, write_lines
+
+    with _desk(project, as_json=as_json) as (console, desk):
+        if desk.learning.champion() is None:
+            raise MmreviewError("error.no_version")
+        failed = console.run(desk.predicting.encode_all())
+        lines = prediction_lines(desk.predicting.predict_all())
+        if out is None:
+            for line in lines:
+                print(line)
+        else:
+            count = write_lines(out, lines)
+            console.result({"out": str(out), "cases": count}, tr("cli.predicted", count=count))
+        if failed:
+            raise typer.Exit(DONE_WITH_PROBLEMS)
+
+
+@cli.command()
+def correct(
+    project: ProjectArgument,
+    case: Annotated[str, typer.Argument(metavar="CASE")],
+    finding: Annotated[str, typer.Argument(metavar="FINDING")],
+    state: Annotated[State, typer.Argument(metavar="STATE")],
+    reader: ReaderOption = "",
+    basis: Annotated[Basis, typer.Option("--basis", help="image, report or both.")] = Basis.BOTH,
+    as_json: JsonOption = False,
+) -> None:
+    """Set the state of one finding; prints one line when, and only when, it is durable."""
+    from mmreview.domain.reads import Correction
+
+    with _desk(project, as_json=as_json) as (console, desk):
+        champion = desk.learning.champion()
+        changed = desk.reviewing.correct(
+            Correction(
+                case_key=desk.cases.find(case).key,
+                finding=finding,
+                state=state,
+                reader=reader or _login(),
+                basis=basis,
+                version=champion.id if champion else None,
+            )
+        )
+        payload = {
+            "seq": changed.seq,
+            "at": changed.at,
+            "case": changed.case,
+            "finding": changed.after.finding,
+            "before": str(changed.before.state),
+            "after": str(changed.after.state),
+            "basis": str(changed.after.basis),
+            "reader": changed.after.reader,
+        }
+        console.result(payload, tr("cli.corrected", **payload))
+
+
+@cli.command()
+def train(
+    project: ProjectArgument,
+    fusion: Annotated[str, typer.Option(help="The fusion's name.")] = "",
+    weight: Annotated[str, typer.Option("--lambda", help="manual:0.6, cv or learned.")] = "",
+    seed: SeedOption = 0,
+    reader: ReaderOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Fit a version on the labels that hold; it serves if the gate lets it."""
+    from mmreview.services.learning import TrainingOptions, parse_weight
+
+    with _desk(project, as_json=as_json) as (console, desk):
+        options = TrainingOptions(
+            fusion=fusion or None, weight=parse_weight(weight) if weight else None, seed=seed
+        )
+        console.run(desk.predicting.encode_all())
+        version = console.run(desk.learning.train(actor=reader or _login(), options=options))
+        console.run(desk.predicting.score_all())
+        verdict = tr(version.gate["reason"], **version.gate["params"])
+        payload = {**_version(version), "version": version.id, "gate": dict(version.gate)}
+        console.result(
+            payload, tr("cli.trained", version=version.id, role=str(version.role), verdict=verdict)
+        )
+
+
+@cli.command()
+def evaluate(
+    project: ProjectArgument,
+    folds: Annotated[int, typer.Option(min=2, max=20)] = 5,
+    group: Annotated[str, typer.Option(help="Folds keep these together: patient.")] = "patient",
+    weight: Annotated[str, typer.Option("--lambda", help="manual:0.6, cv or learned.")] = "cv",
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Grouped nested cross-validation of fused, image and text on the labels that hold."""
+    from mmreview.reporting import evaluation_table
+    from mmreview.services.learning import parse_weight
+
+    with _desk(project, as_json=as_json) as (console, desk):
+        if group != "patient":
+            raise MmreviewError("error.group_not_found", group=group)
+        console.run(desk.predicting.encode_all())
+        result = console.run(
+            desk.learning.evaluate(folds=folds, seed=seed, weight=parse_weight(weight))
+        )
+        console.result(result, lambda: evaluation_table(result))
+
+
+@cli.command()
+def queue(
+    project: ProjectArgument,
+    policy: Annotated[str, typer.Option(help="priority, conflict or random.")] = "priority",
+    top: Annotated[int, typer.Option(min=1)] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Which unread cases come next, and why."""
+    with _desk(project, as_json=as_json) as (console, desk):
+        if desk.learning.champion() is not None:
+            console.run(desk.predicting.encode_all())
+            console.run(desk.predicting.score_all())
+        entries = desk.queueing.queue(policy=policy, top=top)
+        rows = [
+            (e.case, f"{e.priority:.3f}", tr(e.reason, **e.reason_params)) for e in entries
+        ]
+        payload = [
+            {"case": case, "priority": e.priority, "reason": e.reason, "why": why}
+            for (case, _, why), e in zip(rows, entries, strict=True)
+        ]
+        heads = (tr("cli.case"), tr("cli.priority"), tr("cli.why"))
+        console.result(payload, lambda: table(heads, rows))
+
+
+def _version(version: Version) -> dict[str, Any]:
+    return {
+        "id": version.id,
+        "sha256": version.sha256,
+        "role": str(version.role),
+        "parent": version.parent,
+        "metrics": dict(version.metrics),
+    }
+
+
+@cli.command()
+def versions(project: ProjectArgument, as_json: JsonOption = False) -> None:
+    """Every version of the fusion weights, oldest first."""
+    from mmreview.reporting import versions_table
+
+    with _desk(project, as_json=as_json, read_only=True) as (console, desk):
+        found = desk.learning.versions()
+        console.result([_version(v) for v in found], lambda: versions_table(found))
+
+
+def _served(console: Console, desk: Desk, changed: Any) -> None:
+    console.run(desk.predicting.score_all())
+    payload = {"version": changed.version, "previous": changed.previous, "seq": changed.seq}
+    console.result(payload, tr("cli.serves", **payload))
+
+
+@cli.command()
+def promote(
+    project: ProjectArgument,
+    version: Annotated[int, typer.Argument(metavar="VERSION")],
+    reader: ReaderOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Let a version serve, by your decision."""
+    with _desk(project, as_json=as_json) as (console, desk):
+        _served(console, desk, desk.learning.promote(version, actor=reader or _login()))
+
+
+@cli.command()
+def rollback(
+    project: ProjectArgument,
+    version: Annotated[int | None, typer.Argument(metavar="[VERSION]")] = None,
+    reader: ReaderOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Let the version before serve again; corrections stay."""
+    with _desk(project, as_json=as_json) as (console, desk):
+        _served(console, desk, desk.learning.rollback(version, actor=reader or _login()))
+
+
+@cli.command()
+def export(
+    project: ProjectArgument,
+    out: Annotated[Path, typer.Argument(metavar="OUT")],
+    format: Annotated[str, typer.Option("--format", help="jsonl or csv.")] = "jsonl",
+    as_json: JsonOption = False,
+) -> None:
+    """Write the labels and their history."""
+    with _desk(project, as_json=as_json, read_only=True) as (console, desk):
+        count = console.run(desk.exporting.export(out, format=format))
+        console.result({"out": str(out), "cases": count}, tr("cli.exported", count=count, out=out))
+
+
+@cli.command()
+def verify(project: ProjectArgument, as_json: JsonOption = False) -> None:
+    """Check the audit trail, the database, the images and the versions."""
+    with _desk(project, as_json=as_json, read_only=True) as (console, desk):
+        problems = console.run(desk.auditing.verify())
+        payload = {
+            "ok": not problems,
+            "events": desk.events.last_seq(),
+            "problems": [{"code": p.code, **p.params, "message": sentence(p)} for p in problems],
+        }
+        if problems and not as_json:
+            console.problems(problems)
+        console.result(
+            payload, tr("cli.verified" if not problems else "cli.damaged", count=len(problems))
+        )
+        if problems:
+            raise typer.Exit(DONE_WITH_PROBLEMS)
+
+
+@cli.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """What this machine has, what is missing and how to get it."""
+    from mmreview.diagnosis import diagnose, diagnosis_text
+
+    with _console(as_json) as console:
+        found = diagnose()
+        console.result(found, lambda: diagnosis_text(found))
+        if found["problems"]:
+            raise typer.Exit(DONE_WITH_PROBLEMS)
+
+
+def main() -> None:
+    """The entry point of the ``mmreview`` command."""
+    cli(prog_name="mmreview")

@@ -1,0 +1,103 @@
+"""Predictions, metrics and versions as the lines and tables that the commands print."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmreview.console import table
+from mmreview.domain.predictions import Prediction
+from mmreview.domain.versions import Version
+from mmreview.translation import tr
+
+_METRICS = ("auroc", "ap", "f1", "recall", "accuracy", "ece")
+
+
+def prediction_object(prediction: Prediction) -> dict[str, Any]:
+    """One prediction as the ``predict`` verb's object; null for an absent modality."""
+    findings = {
+        f.finding: {
+            "fused": f.fused,
+            **f.modalities,
+            "conflict": f.conflict,
+            "contributions": {
+                **dict.fromkeys(f.modalities),
+                **f.contributions,
+                "prior": f.prior,
+            },
+        }
+        for f in prediction.findings
+    }
+    return {
+        "id": prediction.case,
+        "version": prediction.version,
+        "wrong_pair": prediction.wrong_pair,
+        "findings": findings,
+    }
+
+
+def prediction_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
+    """Each prediction as one line of JSON."""
+    for prediction in predictions:
+        yield json.dumps(prediction_object(prediction), ensure_ascii=False)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> int:
+    """Write lines beside ``path`` and move them into place; returns how many there were."""
+    partial = path.with_name(path.name + ".partial")
+    count = 0
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            for line in lines:
+                file.write(line + "\n")
+                count += 1
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
+
+
+def evaluation_table(result: Mapping[str, Any]) -> str:
+    """The ``evaluate`` verb's table: a line for each finding and opinion, the means last."""
+    rows = [
+        (
+            f"{row['finding']} · {row['opinion']}",
+            row.get("positives"),
+            row.get("n"),
+            *(_number(row.get(metric)) for metric in _METRICS),
+        )
+        for row in sorted(result["rows"], key=lambda row: row["finding"] == "macro")
+    ]
+    head = tr(
+        "cli.evaluated", cases=result["cases"], groups=result["groups"], folds=result["folds"]
+    )
+    return head + "\n" + table(("", "pos", "n", *_METRICS), rows)
+
+
+def versions_table(versions: Sequence[Version]) -> str:
+    """The ``versions`` verb's table."""
+    if not versions:
+        return tr("cli.no_versions")
+    rows = [
+        (
+            f"v{v.id}",
+            tr(f"role.{v.role}"),
+            None if v.parent is None else f"v{v.parent}",
+            v.corrections,
+            *(_number((v.metrics.get("auroc") or {}).get(o)) for o in ("fused", "image", "text")),
+            v.created_at,
+        )
+        for v in versions
+    ]
+    header = ("", tr("cli.role"), tr("cli.parent"), tr("cli.corrections"), "AUROC", "image",
+              "text", tr("cli.made"))
+    return table(header, rows)
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None or value != value else f"{value:.3f}"

@@ -1,0 +1,87 @@
+"""The log file, without patient text, and what happens to an error nobody caught.
+
+Modules log codes, counts and types; never reports, ids, paths of images or messages of exceptions
+from outside (a decoder's message may quote a file). Files rotate: three of one megabyte.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+
+from mmreview import __version__, paths
+
+_BYTES, _FILES = 1_000_000, 3
+_log = logging.getLogger("mmreview")
+_on_crash: list[Callable[[str], None]] = []
+
+
+def start(folder: Path | None = None) -> Path | None:
+    """Log into ``folder`` (this user's by default) and catch what nobody caught; the log's path,
+    None where it cannot be written (the program runs all the same). Calling it twice is once."""
+    sys.excepthook = _crashed
+    threading.excepthook = _thread_crashed
+    existing = next((h for h in _log.handlers if isinstance(h, RotatingFileHandler)), None)
+    if existing is not None:
+        return Path(existing.baseFilename)
+    path = (folder or paths.logs_folder()) / "mmreview.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(
+            path, maxBytes=_BYTES, backupCount=_FILES - 1, encoding="utf-8", delay=True
+        )
+    except OSError:
+        return None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    _log.propagate = False
+    _log.info("mmreview %s starts", __version__)
+    return path
+
+
+def stop() -> None:
+    """Close the log file; tests and the end of the program call it."""
+    for handler in list(_log.handlers):
+        _log.removeHandler(handler)
+        handler.close()
+    _log.propagate = True
+    sys.excepthook = sys.__excepthook__
+    threading.excepthook = threading.__excepthook__
+    _on_crash.clear()
+
+
+def when_crashed(tell: Callable[[str], None]) -> None:
+    """Call ``tell`` with the error's type when an exception reaches the top (the window does)."""
+    _on_crash.append(tell)
+
+
+def describe(error: BaseException) -> str:
+    """Type and places of an error, without its message: messages can quote a report."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
+    return f"{type(error).__name__} at {places or 'unknown place'}"
+
+
+def _crashed(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    _log.error("uncaught %s", describe(error))
+    sys.__excepthook__(kind, error, trace)
+    for tell in _on_crash:
+        tell(kind.__name__)
+
+
+def _thread_crashed(arguments: threading.ExceptHookArgs) -> None:
+    if arguments.exc_value is not None:
+        _log.error("uncaught in a thread: %s", describe(arguments.exc_value))
+        threading.__excepthook__(arguments)

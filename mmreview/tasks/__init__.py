@@ -1,0 +1,1 @@
+"""Work off the UI thread: lanes, progress, cancel, shutdown, and an inline twin. QtCore only."""

@@ -154,6 +154,10 @@ class CaseStore(Protocol):
         """The fingerprint of each of these ids that is already in the project."""
         ...
 
+    def partitions(self, groups: Sequence[str]) -> dict[str, Partition]:
+        """The partition that each of these groups already has."""
+        ...
+
     def upsert(self, drafts: Sequence[CaseDraft]) -> UpsertCounts:
         """Add or update these cases in one transaction."""
         ...

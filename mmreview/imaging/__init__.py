@@ -1,0 +1,1 @@
+"""Pixels: guarded decoding, window and level, thumbnails. numpy and Pillow only, no Qt."""

@@ -53,6 +53,7 @@ def run(project: Path | None, *, theme: str = "", demo: DemoWish | None = None) 
 
     logs.start()
     window = _window(load(), theme=theme)
+    window.closed.connect(application.quit)
     window.show()
     if demo is not None and project is not None:
         window.open_demo(project, cases=demo.cases, seed=demo.seed)

@@ -18,7 +18,8 @@ from mmreview.domain.progress import Progress
 from mmreview.services.desk import Desk, ImportChoice, ProjectInfo
 
 if TYPE_CHECKING:
-    from mmreview.services.importing import ImportReport
+    from mmreview.services.desk import ImportSource
+    from mmreview.services.importing import Importing, ImportReport
     from mmreview.store.engine import Store
 
 #: Who signs the events that no person made.
@@ -80,7 +81,27 @@ class ProjectOpener:
                 manifest = yield from write_cohort(Path(scratch), cases=cases, seed=seed)
                 yield from desk.import_source(manifest, choice=ImportChoice(), actor=SYSTEM)
             desk.preferences.set("demo_imported", True)
-        yield from refresh(desk, actor=SYSTEM)
+        yield from self.refresh(desk, actor=SYSTEM)
+
+    def refresh(self, desk: Desk, *, actor: str) -> Generator[Progress, None, None]:
+        """After an import: encode what is new, fit a first model if none serves, score.
+
+        With too few labels for a first model the project is worked on unassisted; that is no
+        error.
+        """
+        yield from desk.predicting.encode_all()
+        if desk.learning.champion() is None:
+            try:
+                for step in desk.learning.train(actor=actor):
+                    yield Progress(step.phase, round(100 * step.fraction), 100)
+            except TooFewLabels:
+                return
+        desk.predicting.serve()
+        yield from desk.predicting.score_all()
+
+    def schemas(self) -> tuple[str, ...]:
+        """The names of the finding schemas that travel with the program."""
+        return tuple(sorted(p.stem for p in (paths.resources() / "schemas").glob("*.yaml")))
 
     def _furnish(self, store: Store) -> Desk:
         from mmreview.imaging.decoding import probe
@@ -156,7 +177,7 @@ class ProjectOpener:
         )
 
 
-def _importer(importing: Importing):  # noqa: ANN202 - the protocol ImportSource says it
+def _importer(importing: Importing) -> ImportSource:
     from mmreview.formats import open_source
     from mmreview.formats.columns import parse_columns
     from mmreview.services.importing import ImportOptions
@@ -175,22 +196,6 @@ def _importer(importing: Importing):  # noqa: ANN202 - the protocol ImportSource
         return (yield from importing.run(reader, options=options, actor=actor))
 
     return run
-
-
-def refresh(desk: Desk, *, actor: str) -> Generator[Progress, None, None]:
-    """After an import: encode what is new, fit a first model if none serves, score the worklist.
-
-    With too few labels for a first model the project is worked on unassisted; that is no error.
-    """
-    yield from desk.predicting.encode_all()
-    if desk.learning.champion() is None:
-        try:
-            for step in desk.learning.train(actor=actor):
-                yield Progress(step.phase, round(100 * step.fraction), 100)
-        except TooFewLabels:
-            return
-    desk.predicting.serve()
-    yield from desk.predicting.score_all()
 
 
 def model_facts() -> dict[str, object]:

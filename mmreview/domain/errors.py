@@ -140,3 +140,10 @@ class Cancelled(MmreviewError):
     """A person cancelled; nothing half done remains."""
 
     code = "error.cancelled"
+
+
+def message_of(error: Exception) -> Message:
+    """The sentence of any error: its own, or that something unexpected of this type happened."""
+    if isinstance(error, MmreviewError):
+        return error.message
+    return Message("error.unexpected", {"kind": type(error).__name__})

@@ -94,3 +94,11 @@ class Opener(Protocol):
     ) -> Generator[Progress, None, None]:
         """Draw, import, encode, fit and score the synthetic cohort; resumes after a kill."""
         ...
+
+    def refresh(self, desk: Desk, *, actor: str) -> Generator[Progress, None, None]:
+        """After an import: encode what is new, fit a first model if none serves, score."""
+        ...
+
+    def schemas(self) -> tuple[str, ...]:
+        """The names of the finding schemas that travel with the program."""
+        ...

@@ -1,0 +1,328 @@
+"""What the menus do: the slots behind ``actions``, and the dialogs they open.
+
+Every dialog is shown without blocking the event loop; what a person decides comes back as a
+signal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QWidget
+
+from mmreview import paths
+from mmreview.domain.errors import Message, message_of
+from mmreview.domain.findings import Basis, State
+from mmreview.services.desk import ImportChoice
+from mmreview.settings import Settings
+from mmreview.tasks.task import Lane
+from mmreview.translation import tr
+from mmreview.ui import theme
+from mmreview.ui.actions import Actions
+
+if TYPE_CHECKING:
+    from mmreview.ui.main_window import MainWindow
+
+#: What can be dropped on the window to be imported.
+_MANIFESTS = (".jsonl", ".ndjson", ".csv", ".tsv")
+_DEMO_CASES = 60
+
+
+class WindowActs(QObject):
+    """The slots of one window's actions."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        page = window.page
+        image, report, findings = page.reading.image, page.reading.report, page.findings
+        states = {
+            f"state_{state}": lambda s=state: findings.choose(s)
+            for state in State
+        }
+        bases = {f"basis_{basis}": lambda b=basis: findings.choose_basis(b) for basis in Basis}
+        themes = {
+            f"theme_{name}": lambda _=False, n=name: self._choose_theme(n)
+            for name in ("dark", "light", "system")
+        }
+        self.actions = Actions(
+            window,
+            {
+                "new_project": self.new_project, "open_project": self.open_project,
+                "open_demo": self.open_demo, "import_cases": self.import_cases,
+                "export_labels": self.export_labels, "verify": self.verify,
+                "close_project": lambda: window.close_project(), "quit": window.close,
+                "commit_and_next": lambda: page.open_next(commit=True),
+                "next_case": lambda: page.open_next(commit=False),
+                "previous_case": page.open_previous, "undo": page.undo,
+                "search": page.worklist.focus_search, "reader": self.choose_reader,
+                "finding_up": lambda: findings.move(-1), "finding_down": lambda: findings.move(1),
+                "advance": self._choose_advance, **states, **bases, **themes,
+                "zoom_in": image.zoom_in, "zoom_out": image.zoom_out, "fit": image.fit,
+                "actual_size": image.actual_size, "invert": image.invert,
+                "reset_image": image.reset, "next_image": image.show_next_image,
+                "previous_image": image.show_previous_image, "overlay": image.toggle_overlay,
+                "maximise_image": lambda: page.reading.toggle_maximised("image"),
+                "maximise_report": lambda: page.reading.toggle_maximised("report"),
+                "text_larger": report.text_larger, "text_smaller": report.text_smaller,
+                "full_screen": self._toggle_full_screen,
+                "train": lambda: window.session and window.session.training.train(),
+                "cancel_training": lambda: window.session and window.session.training.cancel(),
+                "versions": self.versions, "back_to_serving": page.weight.leave_what_if,
+                "keys": self.show_keys, "manual": self.open_manual, "about": self.about,
+            },
+        )
+
+    def show_settings(self, settings: Settings) -> None:
+        """Tick what is chosen."""
+        self.actions["advance"].setChecked(settings.advance)
+        for name in ("dark", "light", "system"):
+            self.actions[f"theme_{name}"].setChecked(settings.theme == name)
+
+    # --- projects -----------------------------------------------------------------------------
+
+    def new_project(self) -> None:
+        """Ask for a folder and a finding schema."""
+        from mmreview.ui.dialogs.new_project import NewProjectDialog
+
+        dialog = NewProjectDialog(
+            self._window,
+            folder=str(paths.default_projects_folder()),
+            schemas=self._window.opener.schemas(),
+        )
+        dialog.projectWanted.connect(
+            lambda path, schema: self._window.create_project(Path(path), schema)
+        )
+        _open(dialog)
+
+    def open_project(self) -> None:
+        """Ask which project."""
+        folder = self._window.settings.last_project or str(paths.default_projects_folder())
+        dialog = QFileDialog(self._window, tr("ui.acts.open_project"), folder)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(lambda path: self._window.open_project(Path(path)))
+        _open(dialog)
+
+    def open_demo(self) -> None:
+        """Make or open the synthetic project in its usual place."""
+        self._window.open_demo(
+            paths.default_projects_folder() / "demo.mmreview", cases=_DEMO_CASES, seed=0
+        )
+
+    def take_dropped(self, path: Path) -> None:
+        """A project is opened, a manifest imported."""
+        project = path.parent if path.name == "project.sqlite" else path
+        if (project / "project.sqlite").exists():
+            self._window.open_project(project)
+        elif self._window.session is None:
+            self._window.show_problem(Message("ui.acts.drop_needs_project"))
+        elif path.is_dir() or path.suffix.lower() in _MANIFESTS:
+            self.import_cases(str(path))
+        else:
+            self._window.show_problem(Message("ui.acts.drop_unknown", {"name": path.name}))
+
+    def offer_read_only(self, path: Path, problem: Message) -> None:
+        """Somebody else writes this project: say who, offer to look."""
+        box = QMessageBox(
+            QMessageBox.Icon.Information,
+            tr("ui.acts.locked"),
+            tr(problem.code, **problem.params),
+            parent=self._window,
+        )
+        look = box.addButton(tr("ui.acts.open_read_only"), QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        look.clicked.connect(lambda: self._window.open_project(path, read_only=True))
+        _open(box)
+
+    def settle_saving(self, then: Callable[[], None]) -> None:
+        """Closing waits for what is on its way; what cannot be written is asked about."""
+        session = self._window.session
+        if session is None:
+            then()
+            return
+        saving = session.saving
+        if saving.problem is None:
+            saving.saved.connect(lambda _: then(), Qt.ConnectionType.SingleShotConnection)
+            saving.failed.connect(
+                lambda *_: self.settle_saving(then), Qt.ConnectionType.SingleShotConnection
+            )
+            return
+        problem = saving.problem
+        box = QMessageBox(
+            QMessageBox.Icon.Warning,
+            tr("ui.acts.unsaved"),
+            tr("ui.acts.unsaved_text", count=saving.unsaved),
+            parent=self._window,
+        )
+        box.setInformativeText(tr(problem.code, **problem.params))
+        retry = box.addButton(tr("ui.acts.retry"), QMessageBox.ButtonRole.AcceptRole)
+        lose = box.addButton(tr("ui.acts.discard"), QMessageBox.ButtonRole.DestructiveRole)
+        stay = box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(retry)
+
+        def _on_retry() -> None:
+            saving.retry()
+            self.settle_saving(then) if not saving.is_settled else then()
+
+        def _on_discard() -> None:
+            saving.discard()
+            then()
+
+        retry.clicked.connect(_on_retry)
+        lose.clicked.connect(_on_discard)
+        stay.clicked.connect(self._window.stay)
+        _open(box)
+
+    # --- data in and out -------------------------------------------------------------------------
+
+    def import_cases(self, source: str = "") -> None:
+        """Ask for a manifest and how to read it, then import with progress and cancel."""
+        session = self._window.session
+        if session is None:
+            return
+        from mmreview.ui.dialogs.importing import ImportDialog
+
+        dialog = ImportDialog(self._window, source=source)
+
+        def _on_wanted(path: str, choice: ImportChoice) -> None:
+            task = session.import_source(
+                path,
+                choice,
+                on_progress=dialog.show_progress,
+                on_done=dialog.show_result,
+                on_failed=lambda error: dialog.show_failure(message_of(error)),
+                on_cancelled=dialog.show_cancelled,
+            )
+            dialog.cancelWanted.connect(task.cancel)
+
+        dialog.importWanted.connect(_on_wanted)
+        _open(dialog)
+
+    def export_labels(self) -> None:
+        """Ask for a file, then write labels and history in the background."""
+        session = self._window.session
+        if session is None:
+            return
+        dialog = QFileDialog(
+            self._window, tr("ui.acts.export"), f"{session.desk.info.name}.jsonl",
+            "JSON lines (*.jsonl);;CSV (*.csv)",
+        )
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("jsonl")
+        dialog.fileSelected.connect(lambda path: self._export(Path(path)))
+        _open(dialog)
+
+    def _export(self, out: Path) -> None:
+        session = self._window.session
+        if session is None:
+            return
+        format = "csv" if out.suffix.lower() == ".csv" else "jsonl"
+        self._window.runner.submit(
+            Lane.BULK,
+            lambda: session.desk.exporting.export(out, format=format),
+            name="ui.task.exporting",
+            on_done=lambda count: self._say(tr("ui.acts.exported", count=count, out=str(out))),
+            on_failed=lambda error: self._window.show_problem(message_of(error)),
+        )
+
+    def verify(self) -> None:
+        """Check trail, database, images and versions in the background."""
+        session = self._window.session
+        if session is not None:
+            self._window.runner.submit(
+                Lane.BULK,
+                session.desk.auditing.verify,
+                name="ui.task.verifying",
+                on_done=self._on_verified,
+                on_failed=lambda error: self._window.show_problem(message_of(error)),
+            )
+
+    def _on_verified(self, problems: list[Message]) -> None:
+        if not problems:
+            self._say(tr("cli.verified"))
+            return
+        text = "\n".join(tr(p.code, **p.params) for p in problems[:20])
+        box = QMessageBox(
+            QMessageBox.Icon.Warning, tr("ui.acts.verify"),
+            tr("ui.acts.verify_problems", count=len(problems)), parent=self._window,
+        )
+        box.setDetailedText(text)
+        _open(box)
+
+    def _say(self, text: str) -> None:
+        self._window.page.banner.show_message(text, severity="info")
+
+    # --- reader, look, model, help ----------------------------------------------------------------
+
+    def choose_reader(self) -> None:
+        """Ask who reads from now on (a labelling session at one workstation)."""
+        dialog = QInputDialog(self._window)
+        dialog.setWindowTitle(tr("ui.acts.reader"))
+        dialog.setLabelText(tr("ui.acts.reader_label"))
+        dialog.setTextValue(self._window.settings.reader)
+        dialog.textValueSelected.connect(self._on_reader_chosen)
+        _open(dialog)
+
+    def _on_reader_chosen(self, name: str) -> None:
+        if name.strip():
+            self._window.change_reader(name.strip())
+
+    def _choose_advance(self, advance: bool) -> None:
+        self._window.page.set_advance(advance)
+        self._window.memory.change(advance=advance)
+
+    def _choose_theme(self, name: str) -> None:
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            theme.apply(application, name)
+        self._window.memory.change(theme=name)
+        self.show_settings(self._window.settings)
+
+    def _toggle_full_screen(self) -> None:
+        window = self._window
+        window.showNormal() if window.isFullScreen() else window.showFullScreen()
+
+    def versions(self) -> None:
+        """Show every version; promote and roll back from there."""
+        session = self._window.session
+        if session is None:
+            return
+        from mmreview.ui.dialogs.versions import VersionsDialog
+
+        dialog = VersionsDialog(self._window)
+        training = session.training
+
+        def _on_changed() -> None:
+            dialog.show_versions(session.desk.learning.versions())
+
+        _on_changed()
+        dialog.promoteWanted.connect(training.promote)
+        dialog.rollbackWanted.connect(training.rollback)
+        training.championChanged.connect(_on_changed)
+        dialog.finished.connect(lambda _: training.championChanged.disconnect(_on_changed))
+        _open(dialog)
+
+    def show_keys(self) -> None:
+        """Show all keys."""
+        from mmreview.ui.dialogs.keys import KeysDialog
+
+        _open(KeysDialog(self._window, self.actions.overview()))
+
+    def open_manual(self) -> None:
+        """Open the user's manual."""
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(paths.resources() / "help" / "index.md")))
+
+    def about(self) -> None:
+        """Say what this is."""
+        from mmreview.ui.dialogs.about import AboutDialog
+
+        _open(AboutDialog(self._window))
+
+
+def _open(dialog: QWidget) -> None:
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()  # type: ignore[attr-defined]

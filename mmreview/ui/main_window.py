@@ -1,0 +1,301 @@
+"""The window: a shell around the welcome page and the review page.
+
+It is on the screen before a project is opened and before the model's libraries are imported. It
+opens and closes projects, keeps what this user's settings remember, and closes in stages: pending
+saves first, then the lanes, then the project's files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from mmreview.domain.errors import Message, ProjectLocked, ProjectNotFound, message_of
+from mmreview.services.desk import Desk, Opener
+from mmreview.settings import Settings
+from mmreview.tasks.runner import RunnerBase
+from mmreview.tasks.task import Lane
+from mmreview.translation import tr
+from mmreview.ui import theme
+from mmreview.ui.acts import WindowActs
+from mmreview.ui.header import Header
+from mmreview.ui.memory import Memory
+from mmreview.ui.review_page import ReviewPage
+from mmreview.ui.session import Session
+from mmreview.ui.status_bar import StatusBar
+from mmreview.ui.welcome_page import WelcomePage
+
+
+class MainWindow(QMainWindow):
+    """The shell. ``remember`` False neither reads nor writes what this user's window looked like,
+    and leaves background work out (pictures, tests)."""
+
+    closed = Signal()  # everything is durable and let go of: the program may end
+
+    def __init__(
+        self,
+        *,
+        runner: RunnerBase,
+        settings: Settings,
+        opener: Opener,
+        remember: bool = True,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("mainWindow")
+        self.runner = runner
+        self.opener = opener
+        self.memory = Memory(settings, lasting=remember, parent=self)
+        self.session: Session | None = None
+        self.opening_problem: Message | None = None
+        self._opening = False
+        self._closing = False
+        self.is_closed = False
+        self.welcome = WelcomePage(self)
+        self.page = ReviewPage(runner, self)
+        self.status = StatusBar(self)
+        self.stack = QStackedWidget(self)
+        self.acts = WindowActs(self)
+        self.header = Header(self)
+        self._lay_out()
+        self._connect()
+        self._take_settings()
+
+    def _lay_out(self) -> None:
+        body = QWidget(self)
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self.stack.addWidget(self.welcome)
+        self.stack.addWidget(self.page)
+        column.addWidget(self.stack, 1)
+        column.addWidget(self.status)
+        self.setCentralWidget(body)
+        self.setMenuBar(self.header)
+        self.header.fill(self.acts.actions)
+        self.setWindowIcon(theme.window_icon())
+        self.setAcceptDrops(True)
+        self.setMinimumSize(960, 600)
+        self.resize(1440, 900)
+        self._show_project()
+
+    def _connect(self) -> None:
+        self.welcome.projectChosen.connect(lambda path: self.open_project(Path(path)))
+        self.welcome.openWanted.connect(self.acts.open_project)
+        self.welcome.newWanted.connect(self.acts.new_project)
+        self.welcome.demoWanted.connect(self.acts.open_demo)
+        self.welcome.recentRemoved.connect(self._on_recent_removed)
+        self.runner.taskStarted.connect(self.status.show_task)
+        self.runner.taskProgressed.connect(self.status.show_task)
+        self.runner.taskEnded.connect(self.status.end_task)
+        self.status.cancelWanted.connect(lambda task: task.cancel())
+        self.page.caseOpened.connect(self._on_case_opened)
+        self.page.learning.versionsWanted.connect(self.acts.versions)
+        self.page.learning.automaticChanged.connect(
+            lambda on, after: self.memory.change(automatic=on, automatic_after=after)
+        )
+        self.page.learning.collapsedChanged.connect(
+            lambda on: self.memory.keep_splitter("learning", "collapsed" if on else "")
+        )
+        self.page.reading.report.textSizeChanged.connect(
+            lambda size: self.memory.change(text_size=size)
+        )
+        self.memory.unsaved.connect(self.show_problem)
+
+    @property
+    def settings(self) -> Settings:
+        """What this user's settings are now."""
+        return self.memory.settings
+
+    def _take_settings(self) -> None:
+        settings = self.settings
+        self.page.set_reader(settings.reader)
+        self.page.set_advance(settings.advance)
+        self.page.reading.report.set_text_size(settings.text_size)
+        self.page.learning.set_automatic(settings.automatic, settings.automatic_after)
+        self.welcome.set_recent(settings.recent)
+        self.acts.show_settings(settings)
+        self.memory.restore(self, self.page)
+
+    def change_reader(self, reader: str) -> None:
+        """Who signs from now on."""
+        self.memory.change(reader=reader)
+        self.page.set_reader(reader)
+        self._show_project()
+
+    # --- projects -----------------------------------------------------------------------------
+
+    def open_project(self, path: Path, *, read_only: bool = False) -> None:
+        """Open a project in the background; the window stays usable and says what is wrong."""
+        self._open(lambda: self.opener.open(path, read_only=read_only), path)
+
+    def create_project(self, path: Path, schema: str) -> None:
+        """Make an empty project and open it."""
+        self._open(lambda: self.opener.create(path, schema=schema), path)
+
+    def open_demo(self, path: Path, *, cases: int, seed: int) -> None:
+        """Open the synthetic project at ``path``; make and fill it if it is not whole yet."""
+        self._open(
+            lambda: self.opener.create_demo(path, seed=seed),
+            path,
+            then=lambda session: session.preparing.fill_demo(cases=cases, seed=seed),
+        )
+
+    def _open(
+        self, work: Callable[[], Desk], path: Path, *, then: Callable[[Session], None] | None = None
+    ) -> None:
+        self.close_project(lambda: self._open_now(work, path, then))
+
+    def _open_now(
+        self, work: Callable[[], Desk], path: Path, then: Callable[[Session], None] | None
+    ) -> None:
+        self._opening = True
+        self.opening_problem = None
+        self.welcome.set_busy(tr("ui.window.opening", name=path.stem), 0, 0)
+        self.runner.submit(
+            Lane.INTERACTIVE,
+            work,
+            on_done=lambda desk: self._on_opened(desk, then),
+            on_failed=lambda error: self._on_open_failed(error, path),
+        )
+
+    def _on_opened(self, desk: Desk, then: Callable[[Session], None] | None) -> None:
+        self._opening = False
+        self.welcome.set_busy("", 0, 0)
+        session = Session(
+            runner=self.runner,
+            desk=desk,
+            opener=self.opener,
+            page=self.page,
+            status=self.status,
+            reader=lambda: self.settings.reader,
+            parent=self,
+        )
+        self.session = session
+        session.training.set_automatic(self.settings.automatic, self.settings.automatic_after)
+        session.problemFound.connect(self.show_problem)
+        folder = desk.info.folder
+        self.memory.take(self.settings.with_project(folder))
+        self.welcome.set_recent(self.settings.recent)
+        self.stack.setCurrentWidget(self.page)
+        self._show_project()
+        session.start(
+            last_case=self.settings.last_cases.get(str(folder), ""), background=self._remember
+        )
+        if then is not None:
+            then(session)
+        elif self.memory.lasting:
+            session.prepare()
+
+    def _on_open_failed(self, error: Exception, path: Path) -> None:
+        self._opening = False
+        self.welcome.set_busy("", 0, 0)
+        self.opening_problem = message_of(error)
+        if isinstance(error, ProjectNotFound):
+            self._on_recent_removed(str(path))
+        if isinstance(error, ProjectLocked):
+            self.acts.offer_read_only(path, self.opening_problem)
+        else:
+            self.show_problem(self.opening_problem)
+
+    def close_project(self, on_closed: Callable[[], None] | None = None) -> None:
+        """Go back to the welcome page; what is not durable yet is asked about first."""
+        if self.session is None:
+            if on_closed is not None:
+                on_closed()
+            return
+        if not self.session.saving.is_settled:
+            self.acts.settle_saving(lambda: self.close_project(on_closed))
+            return
+        for task in self.runner.tasks:
+            if task.lane is not Lane.COMMIT:
+                task.forget()
+        self._when_idle(lambda: self._end_session(on_closed))
+
+    def _end_session(self, on_closed: Callable[[], None] | None) -> None:
+        if self.session is not None:
+            self.session.end()
+            self.session = None
+        if not self._closing:
+            self.stack.setCurrentWidget(self.welcome)
+            self._show_project()
+        if on_closed is not None:
+            on_closed()
+
+    def _when_idle(self, then: Callable[[], None]) -> None:
+        if self.runner.is_idle:
+            then()
+        else:
+            QTimer.singleShot(10, self, lambda: self._when_idle(then))
+
+    def _show_project(self) -> None:
+        info = self.session.desk.info if self.session is not None else None
+        self.acts.actions.set_project(
+            there=info is not None, writable=info is not None and not info.read_only
+        )
+        self.header.show_project(info, self.settings.reader)
+        parts = [info.name, *(["SYNTHETIC"] if info.synthetic else [])] if info else []
+        self.setWindowTitle(" · ".join([*parts, tr("ui.window.title")]))
+        if info is None:
+            self.status.clear()
+
+    def _on_recent_removed(self, path: str) -> None:
+        self.memory.take(self.settings.without_project(path))
+        self.welcome.set_recent(self.settings.recent)
+
+    def _on_case_opened(self, case: str) -> None:
+        if self.session is not None:
+            folder = self.session.desk.info.folder
+            self.memory.take(self.settings.with_case(folder, case), write=False)
+
+    def show_problem(self, problem: Message) -> None:
+        """Say what went wrong, where the person is looking."""
+        text = tr(problem.code, **problem.params)
+        if self.stack.currentWidget() is self.page:
+            self.page.banner.show_message(text, severity="warning")
+        else:
+            self.welcome.show_problem(text)
+
+    @property
+    def is_settled(self) -> bool:
+        """True while nothing is opening or loading: what is wanted is on the screen."""
+        return not self._opening and self.runner.is_idle and self.page.is_settled
+
+    # --- drops and closing ------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: D102 - Qt's name
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: D102 - Qt's name
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.acts.take_dropped(paths[0])
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: D102 - Qt's name
+        if self.is_closed:
+            event.accept()
+            return
+        event.ignore()
+        if not self._closing:
+            self._closing = True
+            self.memory.remember(self, self.page)
+            self.close_project(self._shut_down)
+
+    def stay(self) -> None:
+        """A person chose not to close after all."""
+        self._closing = False
+
+    def _shut_down(self) -> None:
+        self.hide()
+        self.runner.shutdown(self._on_shut_down)
+
+    def _on_shut_down(self) -> None:
+        self.is_closed = True
+        self.close()
+        self.closed.emit()

@@ -1,0 +1,68 @@
+"""What the window remembers for its user, kept while it runs and written as it changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QObject, Signal
+from PySide6.QtWidgets import QMainWindow
+
+from mmreview.domain.errors import Message
+from mmreview.settings import Settings, save
+from mmreview.ui.review_page import ReviewPage
+
+
+class Memory(QObject):
+    """This user's settings. ``lasting`` False keeps them for this window only."""
+
+    unsaved = Signal(object)  # Message: the settings file cannot be written
+
+    def __init__(
+        self, settings: Settings, *, lasting: bool, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.settings = settings
+        self.lasting = lasting
+
+    def take(self, settings: Settings, *, write: bool = True) -> None:
+        """These hold from now on."""
+        self.settings = settings
+        if write and self.lasting:
+            try:
+                save(settings)
+            except OSError as error:
+                detail = error.strerror or type(error).__name__
+                self.unsaved.emit(Message("error.settings_unsaved", {"detail": detail}))
+
+    def change(self, **changes: Any) -> None:
+        """Remember something from now on."""
+        self.take(replace(self.settings, **changes))
+
+    def keep_splitter(self, name: str, state: str) -> None:
+        """Remember how one divided area looks."""
+        self.change(splitters={**self.settings.splitters, name: state})
+
+    def restore(self, window: QMainWindow, page: ReviewPage) -> None:
+        """Make the window look as it did, if it is to be remembered."""
+        if not self.lasting:
+            return
+        settings = self.settings
+        page.learning.set_collapsed(settings.splitters.get("learning") == "collapsed")
+        if settings.window:
+            window.restoreGeometry(QByteArray.fromBase64(settings.window.encode()))
+        if columns := settings.splitters.get("columns"):
+            page.columns.restoreState(QByteArray.fromBase64(columns.encode()))
+        if reading := settings.splitters.get("reading"):
+            page.reading.restore_state(reading)
+
+    def remember(self, window: QMainWindow, page: ReviewPage) -> None:
+        """Keep how the window looks now."""
+        self.change(
+            window=bytes(window.saveGeometry().toBase64().data()).decode(),
+            splitters={
+                **self.settings.splitters,
+                "columns": bytes(page.columns.saveState().toBase64().data()).decode(),
+                "reading": page.reading.save_state(),
+            },
+        )

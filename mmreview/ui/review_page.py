@@ -1,0 +1,367 @@
+"""The page a reader works on: worklist, image and report, findings, weight, learning.
+
+It wires widgets that do not know each other to the open project: a chosen case is loaded, drawn
+from its ``CaseView`` and nothing else, corrected through ``Saving``, predicted by the version that
+serves. It shows a state the moment a key is pressed and says until the commit that it is not
+durable; it drops every answer for a case that is not open any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from mmreview.domain.changes import ReadCommitted, StateChanged
+from mmreview.domain.errors import Message
+from mmreview.domain.findings import Basis, State
+from mmreview.domain.predictions import Prediction
+from mmreview.domain.reads import Correction, FindingState
+from mmreview.domain.versions import ServingModel
+from mmreview.services.desk import Desk
+from mmreview.services.reviewing import CaseView
+from mmreview.tasks.runner import RunnerBase
+from mmreview.translation import tr
+from mmreview.ui.banner import Banner
+from mmreview.ui.case_loading import CaseLoading, LoadedCase
+from mmreview.ui.findings.panel import FindingsPanel
+from mmreview.ui.learning_panel import LearningPanel
+from mmreview.ui.reading_area import ReadingArea
+from mmreview.ui.saving import Saving
+from mmreview.ui.weight_panel import WeightPanel
+from mmreview.ui.worklist.panel import WorklistPanel
+
+#: How many cases ahead are made ready while the open one is read.
+_AHEAD = 2
+
+
+class ReviewPage(QWidget):
+    """Everything of one open project. ``set_desk`` before use, ``clear`` after."""
+
+    caseOpened = Signal(str)  # case id
+    correctionSaved = Signal()
+
+    def __init__(self, runner: RunnerBase, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._runner = runner
+        self._desk: Desk | None = None
+        self._view: CaseView | None = None
+        self._loading: CaseLoading | None = None
+        self._saving: Saving | None = None
+        self._reader = ""
+        self._advance = True
+        self._key: int | None = None
+        self._what_if: Mapping[str, float] | None = None
+        self._next_basis: dict[str, Basis] = {}
+        self.banner = Banner(self)
+        self.worklist = WorklistPanel(runner, self)
+        self.reading = ReadingArea(self)
+        self.weight = WeightPanel(self)
+        self.findings = FindingsPanel(self)
+        self.learning = LearningPanel(self)
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        middle = QWidget(self)
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.reading, 1)
+        column.addWidget(self.weight)
+        self.columns = QSplitter(Qt.Orientation.Horizontal, self)
+        self.columns.setHandleWidth(1)
+        self.columns.setChildrenCollapsible(False)
+        for position, (widget, stretch) in enumerate(
+            ((self.worklist, 0), (middle, 1), (self.findings, 0))
+        ):
+            self.columns.addWidget(widget)
+            self.columns.setStretchFactor(position, stretch)
+        self.columns.setSizes([240, 820, 360])
+        page = QVBoxLayout(self)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.setSpacing(0)
+        page.addWidget(self.banner)
+        page.addWidget(self.columns, 1)
+        page.addWidget(self.learning)
+
+    def _connect(self) -> None:
+        self.worklist.caseChosen.connect(self.open_case)
+        self.worklist.searchChanged.connect(self.reading.report.highlight)
+        self.findings.stateChosen.connect(self._on_state_chosen)
+        self.findings.basisChosen.connect(self._on_basis_chosen)
+        self.weight.weightsMoved.connect(self._on_weights_moved)
+        self.weight.whatIfLeft.connect(self._on_what_if_left)
+        self.reading.image.pictureWanted.connect(self._on_picture_wanted)
+
+    # --- the project ------------------------------------------------------------------------------
+
+    def set_desk(self, desk: Desk, saving: Saving) -> None:
+        """Work on this project from now on."""
+        self.clear()
+        self._desk = desk
+        self._saving = saving
+        self._loading = CaseLoading(self._runner, desk, self)
+        self._loading.caseLoaded.connect(self._on_case_loaded)
+        self._loading.loadFailed.connect(self._on_load_failed)
+        self._loading.opinionLoaded.connect(self._on_opinion_loaded)
+        self._loading.pictureLoaded.connect(self._on_picture_loaded)
+        saving.stateSaved.connect(self._on_state_saved)
+        saving.undoSaved.connect(self._on_undo_saved)
+        saving.readSaved.connect(self._on_read_saved)
+        saving.failed.connect(self._on_save_failed)
+        saving.wishDropped.connect(self._on_wish_dropped)
+        self.findings.set_schema(desk.info.schema)
+        self.findings.set_enabled_for_reading(not desk.info.read_only)
+        self.worklist.set_cases(desk.cases, desk.info.schema)
+
+    def clear(self) -> None:
+        """Let go of the project."""
+        if self._loading is not None:
+            self._loading.stop()
+            self._loading.deleteLater()
+        self._desk = self._view = self._loading = self._saving = None
+        self._key = None
+        self.worklist.set_cases(None, None)
+
+    def set_reader(self, reader: str) -> None:
+        """Who signs what is done from now on."""
+        self._reader = reader
+
+    def set_advance(self, advance: bool) -> None:
+        """Whether a state key goes on to the next finding."""
+        self._advance = advance
+
+    @property
+    def case_id(self) -> str:
+        """The open case's id, empty while none is open."""
+        return self._view.case.id if self._view is not None else ""
+
+    @property
+    def is_settled(self) -> bool:
+        """True once the wanted case, its image and its opinion are on the screen."""
+        if self._key is None:
+            return True
+        shown = self._view is not None and self._view.case.key == self._key
+        return shown and self.reading.image.is_settled
+
+    # --- cases ------------------------------------------------------------------------------------
+
+    def open_case(self, key: int) -> None:
+        """Bring a case to the page."""
+        if self._loading is None:
+            return
+        self._key = key
+        self.worklist.select_case(key)
+        self._loading.want(key)
+
+    def open_next(self, *, commit: bool) -> None:
+        """The next unread case; with ``commit`` the open one is committed as read first."""
+        if commit:
+            self.commit_read()
+        following = self.worklist.next_key(self._key, unread=True)
+        if following is None:
+            self.banner.show_message(tr("ui.review.queue_ended"), severity="info")
+        else:
+            self.open_case(following)
+
+    def open_previous(self) -> None:
+        """The case before the open one."""
+        if self._key is not None:
+            previous = self.worklist.previous_key(self._key)
+            if previous is not None:
+                self.open_case(previous)
+
+    def commit_read(self) -> None:
+        """End the read of the open case, also when nothing was changed."""
+        if self._may_write() and self._view is not None and self._saving is not None:
+            version = self._view.prediction.version if self._view.prediction else None
+            self._saving.commit_read(
+                self._view.case.key, reader=self._reader, version=version, stage=self._view.stage
+            )
+
+    def _on_case_loaded(self, loaded: LoadedCase) -> None:
+        view = loaded.view
+        self._view = view
+        self._what_if = None
+        self._next_basis.clear()
+        case = view.case
+        details = " · ".join(part for part in (case.study_date, view.row.caption) if part)
+        self.reading.image.show_case(case.id, case.images, details=details)
+        if loaded.picture is not None:
+            self.reading.image.set_picture(0, loaded.picture)
+        self.reading.report.show_report(case.id, case.report)
+        self.findings.show_case(self._states(view), view.prediction, view.prediction_status)
+        self._mark_unsaved(case.key)
+        self.weight.set_what_if(False)
+        self.weight.setEnabled(view.prediction is not None and view.prediction.reweightable)
+        self.caseOpened.emit(case.id)
+        if self._loading is not None:
+            for position, path in enumerate(view.image_paths[1:], start=1):
+                self._loading.want_picture(case.key, position, path)
+            self._loading.prefetch(self.worklist.neighbours(case.key, ahead=_AHEAD))
+
+    def _on_load_failed(self, key: int, problem: Message) -> None:
+        if key == self._key:
+            self.banner.show_message(tr(problem.code, **problem.params), severity="warning")
+
+    def _on_picture_wanted(self, position: int) -> None:
+        if self._view is not None and self._loading is not None:
+            self._loading.want_picture(
+                self._view.case.key, position, self._view.image_paths[position]
+            )
+
+    def _on_picture_loaded(self, key: int, position: int, picture: object) -> None:
+        if self._view is not None and key == self._view.case.key:
+            self.reading.image.set_picture(position, picture)
+
+    # --- opinions ---------------------------------------------------------------------------------
+
+    def show_model(self, model: ServingModel | None) -> None:
+        """Another version serves: the open case is asked about again, what was kept is dropped."""
+        self.weight.show_model(model)
+        if self._loading is not None:
+            self._loading.forget_all()
+            if self._key is not None:
+                self._loading.want_opinion(self._key)
+
+    def refresh_opinion(self) -> None:
+        """Ask again about the open case (its features may have arrived)."""
+        if self._loading is not None and self._key is not None:
+            self._loading.want_opinion(self._key)
+
+    def _on_opinion_loaded(self, key: int, prediction: Prediction | None, status: Message) -> None:
+        if self._view is None or key != self._view.case.key:
+            return
+        self._view = replace(self._view, prediction=prediction, prediction_status=status)
+        self.weight.setEnabled(prediction is not None and prediction.reweightable)
+        if prediction is not None and self._what_if is not None:
+            prediction = prediction.reweighted(self._what_if)
+        self.findings.set_prediction(prediction, status)
+
+    def _on_weights_moved(self, weights: Mapping[str, float]) -> None:
+        if self._view is not None and self._view.prediction is not None:
+            self._what_if = weights
+            self.findings.set_prediction(
+                self._view.prediction.reweighted(weights), self._view.prediction_status
+            )
+
+    def _on_what_if_left(self) -> None:
+        self._what_if = None
+        if self._view is not None:
+            self.findings.set_prediction(self._view.prediction, self._view.prediction_status)
+
+    # --- corrections ------------------------------------------------------------------------------
+
+    def _may_write(self) -> bool:
+        return self._desk is not None and not self._desk.info.read_only
+
+    def undo(self) -> None:
+        """Take this reader's newest correction back."""
+        if self._may_write() and self._saving is not None:
+            self._saving.undo(self._reader)
+
+    def _on_state_chosen(self, finding: str, state: str) -> None:
+        held = self._held(finding)
+        basis = self._next_basis.pop(finding, held.basis if held.reader else Basis.BOTH)
+        self._correct(finding, State(state), basis)
+        if self._advance and State(state) is not State.UNSET:
+            self.findings.move(1)
+
+    def _on_basis_chosen(self, finding: str, basis: str) -> None:
+        held = self._held(finding)
+        if held.state is not State.UNSET:
+            self._correct(finding, held.state, Basis(basis))
+        elif self._may_write():  # said before the state: it goes with the state that follows
+            self._next_basis[finding] = Basis(basis)
+            self.findings.set_state(replace(held, basis=Basis(basis)))
+
+    def _held(self, finding: str) -> FindingState:
+        empty = FindingState(finding=finding, state=State.UNSET)
+        return self._states(self._view).get(finding, empty) if self._view is not None else empty
+
+    def _correct(self, finding: str, state: State, basis: Basis) -> None:
+        if not self._may_write() or self._view is None or self._saving is None:
+            return
+        before = self._held(finding)
+        correction = Correction(
+            case_key=self._view.case.key,
+            finding=finding,
+            state=state,
+            reader=self._reader,
+            basis=basis,
+            version=self._view.prediction.version if self._view.prediction else None,
+            stage=self._view.stage,
+        )
+        self.findings.set_state(_wished(correction, before.state))
+        self._saving.correct(correction, before=before.state)
+
+    def _states(self, view: CaseView) -> dict[str, FindingState]:
+        """What is durable, and over it what is wished for."""
+        states = dict(view.states)
+        if self._saving is not None:
+            for finding, correction in self._saving.wished(view.case.key).items():
+                before = states.get(finding, FindingState(finding=finding, state=State.UNSET))
+                states[finding] = _wished(correction, before.state)
+        return states
+
+    def _on_state_saved(self, change: StateChanged) -> None:
+        self._take_change(change)
+        self.correctionSaved.emit()
+
+    def _on_undo_saved(self, change: StateChanged | None) -> None:
+        if change is None:
+            self.banner.show_message(tr("ui.review.nothing_to_undo"), severity="info")
+            return
+        self._take_change(change)
+        if self._view is None or change.case_key != self._view.case.key:
+            self.open_case(change.case_key)
+        self.findings.select(change.after.finding)
+        self.correctionSaved.emit()
+
+    def _take_change(self, change: StateChanged) -> None:
+        if self._loading is not None:
+            self._loading.forget(change.case_key)
+        if self._view is not None and change.case_key == self._view.case.key:
+            states = {**self._view.states, change.after.finding: change.after}
+            self._view = replace(self._view, states=states)
+            finding = change.after.finding
+            self.findings.set_state(self._states(self._view)[finding])
+            self._mark_unsaved(change.case_key)
+        self.worklist.update_rows([change.case_key])
+
+    def _on_read_saved(self, change: ReadCommitted) -> None:
+        if self._loading is not None:
+            self._loading.forget(change.case_key)
+        self.worklist.update_rows([change.case_key])
+
+    def _on_save_failed(self, _: Message, __: int) -> None:
+        if self._view is not None:
+            self._mark_unsaved(self._view.case.key)
+
+    def _on_wish_dropped(self, key: int, finding: str, _: State) -> None:
+        if self._view is not None and key == self._view.case.key:
+            self.findings.set_state(self._held(finding))
+            self._mark_unsaved(key)
+
+    def _mark_unsaved(self, key: int) -> None:
+        """Mark what a failed write left undurable; what is merely on its way is not marked."""
+        lost = self._saving is not None and self._saving.problem is not None
+        wished = self._saving.wished(key) if self._saving is not None and lost else {}
+        for finding in self._desk.info.schema.names if self._desk is not None else ():
+            self.findings.set_unsaved(finding, finding in wished)
+
+
+def _wished(correction: Correction, previous: State) -> FindingState:
+    return FindingState(
+        finding=correction.finding,
+        state=correction.state,
+        basis=correction.basis,
+        reader=correction.reader,
+        at=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        previous=previous,
+        version=correction.version,
+    )

@@ -1,0 +1,206 @@
+"""One open project in the window: its services, its background work, and the wires between them.
+
+Opening a project makes a session, closing it ends one. The session owns ``Saving``, ``Training``
+and ``Preparing``; page and status bar only show what these say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from mmreview.domain.errors import CaseNotFound, Message
+from mmreview.domain.progress import Progress
+from mmreview.domain.versions import ServingModel, Version
+from mmreview.services.desk import Desk, ImportChoice, Opener
+from mmreview.tasks.runner import RunnerBase
+from mmreview.tasks.task import Lane, Task
+from mmreview.translation import tr
+from mmreview.ui.preparing import Preparing
+from mmreview.ui.review_page import ReviewPage
+from mmreview.ui.saving import Saving
+from mmreview.ui.status_bar import StatusBar
+from mmreview.ui.training import Training
+
+#: While cases come in, the worklist is asked again at most this often.
+_REFRESH_MS = 1000
+
+
+class Session(QObject):
+    """The open project. ``start`` once the page is on the screen."""
+
+    problemFound = Signal(object)  # Message
+    demoFilled = Signal()
+
+    def __init__(
+        self,
+        *,
+        runner: RunnerBase,
+        desk: Desk,
+        opener: Opener,
+        page: ReviewPage,
+        status: StatusBar,
+        reader: Callable[[], str],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.desk = desk
+        self._runner = runner
+        self._page = page
+        self._status = status
+        self._reader = reader
+        self._last_case = ""
+        self._champion: Version | None = None
+        self.saving = Saving(runner, desk.reviewing, self)
+        self.training = Training(runner, desk, reader, self)
+        self.preparing = Preparing(runner, desk, opener, self)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_REFRESH_MS)
+        self._later.timeout.connect(page.worklist.refresh)
+        self._connect_saving()
+        self._connect_learning()
+        self._connect_preparing()
+
+    def _connect_saving(self) -> None:
+        self.saving.saved.connect(self._status.show_saved)
+        self.saving.savingStarted.connect(self._status.show_saving)
+        self.saving.failed.connect(self._on_save_failed)
+        self._status.retryWanted.connect(self.saving.retry)
+        self._page.correctionSaved.connect(self.training.note_correction)
+
+    def _connect_learning(self) -> None:
+        panel, training = self._page.learning, self.training
+        panel.trainWanted.connect(training.train)
+        panel.cancelWanted.connect(training.cancel)
+        panel.automaticChanged.connect(training.set_automatic)
+        training.stepped.connect(panel.show_step)
+        training.finished.connect(self._on_trained)
+        training.failed.connect(panel.show_failed)
+        training.cancelled.connect(panel.show_cancelled)
+        training.counted.connect(self._on_counted)
+        training.championChanged.connect(self._on_champion_changed)
+
+    def _connect_preparing(self) -> None:
+        self.preparing.modelServed.connect(self._on_model_served)
+        self.preparing.modelWarmed.connect(self._page.refresh_opinion)
+        self.preparing.casesPrepared.connect(self._on_cases_prepared)
+        self.preparing.casesScored.connect(self._page.worklist.refresh)
+        self.preparing.progressed.connect(self._on_progressed)
+        self.preparing.problemFound.connect(self.problemFound)
+        self._page.worklist.keysLoaded.connect(self._on_keys_loaded)
+
+    def start(self, *, last_case: str, background: bool) -> None:
+        """Show the project. ``background`` False leaves encoding and warm-up out (a picture)."""
+        self._last_case = last_case
+        info = self.desk.info
+        self._status.set_synthetic(info.synthetic)
+        self._status.set_read_only(
+            tr("ui.session.read_only", holder=info.holder) if info.read_only else ""
+        )
+        self._page.set_desk(self.desk, self.saving)
+        self.preparing.serve()
+        self.training.count()
+        self._describe()
+        if background and not info.read_only:
+            self.preparing.warm_up()
+
+    def prepare(self) -> None:
+        """Encode what is new, fit a first version if there are labels, score."""
+        if not self.desk.info.read_only:
+            self.preparing.prepare(reader=self._reader())
+
+    def import_source(
+        self,
+        source: str,
+        choice: ImportChoice,
+        *,
+        on_progress: Callable[[Progress], None],
+        on_done: Callable[[object], None],
+        on_failed: Callable[[Exception], None],
+        on_cancelled: Callable[[], None],
+    ) -> Task:
+        """Bring cases in on the bulk lane; what is in is prepared afterwards, also if it was
+        cancelled (rows that are in stay in)."""
+        def ended(tell: Callable[[], None]) -> None:
+            tell()
+            self._page.worklist.refresh()
+            self.prepare()
+
+        return self._runner.submit(
+            Lane.BULK,
+            lambda: self.desk.import_source(Path(source), choice=choice, actor=self._reader()),
+            name="ui.task.importing",
+            on_progress=on_progress,
+            on_done=lambda report: ended(lambda: on_done(report)),
+            on_failed=on_failed,
+            on_cancelled=lambda: ended(on_cancelled),
+        )
+
+    def end(self) -> None:
+        """Close the project's files. The runner must not work for it any more."""
+        self._later.stop()
+        self._page.clear()
+        self.desk.close()
+        self.deleteLater()  # with it go its wires
+
+    # --- what became true -----------------------------------------------------------------------
+
+    def _on_keys_loaded(self) -> None:
+        """Cases are there: open the one that was open last, else the first of the queue."""
+        worklist = self._page.worklist
+        if self._page.case_id or not worklist.has_keys:
+            return
+        key = None
+        if self._last_case:
+            try:
+                key = self.desk.cases.find(self._last_case).key
+            except CaseNotFound:
+                key = None
+        if key is None:
+            key = worklist.next_key(None, unread=True) or worklist.next_key(None, unread=False)
+        if key is not None:
+            self._page.open_case(key)
+
+    def _on_model_served(self, model: ServingModel | None) -> None:
+        self._page.show_model(model)
+        self._status.show_version(model.version if model is not None else None)
+
+    def _on_cases_prepared(self) -> None:
+        self.preparing.serve()
+        self.training.count()
+        self._page.worklist.refresh()
+        self.demoFilled.emit()
+
+    def _on_progressed(self, step: Progress) -> None:
+        if step.stage == "progress.import" and not self._later.isActive():
+            self._later.start()
+        if step.stage == "progress.encode" and not self._page.case_id:
+            self._page.worklist.refresh()
+        for problem in step.problems:
+            self.problemFound.emit(problem)
+
+    def _on_champion_changed(self) -> None:
+        self.preparing.serve()
+        self.preparing.score()
+
+    def _on_counted(self, champion: Version | None, since: int) -> None:
+        self._champion = champion
+        self._page.learning.show_model(champion, since)
+
+    def _on_trained(self, version: Version) -> None:
+        self._page.learning.show_finished(version, self._champion)
+
+    def _on_save_failed(self, problem: Message, count: int) -> None:
+        self._status.show_failed(tr(problem.code, **problem.params), count)
+
+    def _describe(self) -> None:
+        self._runner.submit(
+            Lane.INTERACTIVE,
+            self.desk.describe_model,
+            key="describe",
+            on_done=lambda facts: self._status.show_device(str(facts.get("device", ""))),
+            on_failed=lambda _: self._status.show_device(""),
+        )

@@ -1,0 +1,133 @@
+"""Fine-tuning beside the reader: one round at a time on the learning lane, by hand or after N.
+
+The round itself is ``services.learning``; here is when it starts, what the window is told, and
+that corrections made meanwhile start the next round once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+
+from mmreview.domain.changes import ChampionChanged
+from mmreview.domain.errors import TooFewLabels, message_of
+from mmreview.domain.versions import Role, Version
+from mmreview.services.desk import Desk
+from mmreview.tasks.runner import RunnerBase
+from mmreview.tasks.task import Lane, Task
+
+
+class Training(QObject):
+    """Rounds, promotion and rollback for one open project."""
+
+    started = Signal()
+    stepped = Signal(object)  # TrainingStep
+    finished = Signal(object)  # Version, serving or refused
+    failed = Signal(object)  # Message
+    cancelled = Signal()
+    championChanged = Signal()  # another version serves from now on
+    counted = Signal(object, int)  # champion Version or None, corrections since
+
+    def __init__(
+        self,
+        runner: RunnerBase,
+        desk: Desk,
+        reader: Callable[[], str],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._runner = runner
+        self._desk = desk
+        self._reader = reader
+        self._task: Task | None = None
+        self._automatic = False
+        self._after = 25
+        self._since_attempt = 0
+
+    @property
+    def is_running(self) -> bool:
+        """True while a round waits or runs."""
+        return self._task is not None and not self._task.is_over
+
+    def set_automatic(self, automatic: bool, after: int) -> None:
+        """Train by itself once ``after`` corrections came since the last attempt."""
+        self._automatic, self._after = automatic, after
+
+    def note_correction(self) -> None:
+        """A correction became durable: count it, and start a round if it is time."""
+        self._since_attempt += 1
+        self.count()
+        self._start_if_due()
+
+    def count(self) -> None:
+        """Ask what serves and how many corrections it has not seen; ``counted`` answers."""
+        self._runner.submit(
+            Lane.DISPLAY,
+            lambda: (self._desk.learning.champion(), self._desk.learning.corrections_since()),
+            key="count",
+            on_done=lambda found: self.counted.emit(*found),
+        )
+
+    def train(self) -> None:
+        """Start a round now, unless one runs."""
+        if self.is_running or self._desk.info.read_only:
+            return
+        self._since_attempt = 0
+        self._task = self._runner.submit(
+            Lane.LEARNING,
+            lambda: self._desk.learning.train(actor=self._reader()),
+            name="ui.task.training",
+            on_progress=self.stepped.emit,
+            on_done=self._on_trained,
+            on_failed=self._on_failed,
+            on_cancelled=self._on_cancelled,
+        )
+        self.started.emit()
+
+    def cancel(self) -> None:
+        """Stop the round; nothing of it remains."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def promote(self, number: int) -> None:
+        """Let a version serve by the reader's decision."""
+        self._serve(lambda: self._desk.learning.promote(number, actor=self._reader()))
+
+    def rollback(self) -> None:
+        """Let the version before serve again; corrections stay."""
+        self._serve(lambda: self._desk.learning.rollback(actor=self._reader()))
+
+    def _serve(self, act: Callable[[], ChampionChanged]) -> None:
+        self._runner.submit(
+            Lane.COMMIT, act, on_done=self._on_served, on_failed=self._on_serve_failed
+        )
+
+    def _on_served(self, _: ChampionChanged) -> None:
+        self.championChanged.emit()
+        self.count()
+
+    def _on_serve_failed(self, error: Exception) -> None:
+        self.failed.emit(message_of(error))
+
+    def _on_trained(self, version: Version) -> None:
+        self._task = None
+        self.finished.emit(version)
+        if version.role is Role.CHAMPION:
+            self.championChanged.emit()
+        self.count()
+        self._start_if_due()
+
+    def _on_failed(self, error: Exception) -> None:
+        self._task = None
+        if isinstance(error, TooFewLabels):
+            self._since_attempt = self._after  # the next correction may be the one that was missing
+        self.failed.emit(message_of(error))
+
+    def _on_cancelled(self) -> None:
+        self._task = None
+        self.cancelled.emit()
+
+    def _start_if_due(self) -> None:
+        if self._automatic and self._since_attempt >= self._after and not self.is_running:
+            self.train()

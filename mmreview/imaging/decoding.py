@@ -29,7 +29,7 @@ MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 256 * 1024 * 1024
 
 #: What may be opened. Pillow knows more, some of it programs (EPS starts Ghostscript).
-_FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "PPM")
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "PPM")
 
 #: EXIF orientations that swap width and height.
 _SIDEWAYS = (5, 6, 7, 8)

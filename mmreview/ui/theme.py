@@ -128,9 +128,17 @@ def family() -> str:
     return found or QApplication.font().family()
 
 
+def _face(weight: int) -> str:
+    """The family that holds a weight: some systems file Inter's semi-bold under a name of its own
+    and would embolden the regular one instead."""
+    own = f"{family()} Semi Bold"
+    heavy = weight >= QFont.Weight.DemiBold.value
+    return own if heavy and own in QFontDatabase.families() else family()
+
+
 @lru_cache(maxsize=64)
 def _font(size: float, weight: int, tabular: bool) -> QFont:
-    made = QFont(family())
+    made = QFont(_face(weight))
     made.setPointSizeF(size)
     made.setWeight(QFont.Weight(weight))
     if tabular:

@@ -1,0 +1,383 @@
+"""The right column: every finding of the schema for the case that is open.
+
+The page gives it values (states, a prediction, the sentence for why there is none) and gets wishes
+back as signals. Rows are made once a schema; a case only changes what they show, with one repaint.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+
+from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from mmreview.domain.cases import IMAGE, TEXT
+from mmreview.domain.errors import Message
+from mmreview.domain.findings import READER_STATES, Basis, FindingSchema, State
+from mmreview.domain.predictions import Prediction
+from mmreview.domain.reads import FindingState
+from mmreview.translation import tr
+from mmreview.ui import theme
+from mmreview.ui.findings.measures import MARGIN, measures
+from mmreview.ui.findings.row import FindingRow
+from mmreview.ui.text_line import draw_chip
+from mmreview.ui.theme import UNIT
+
+_ELLIPSIS = Qt.TextElideMode.ElideRight
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class FindingsPanel(QWidget):
+    """Findings, their opinions and their states; the keyboard's home while reading."""
+
+    stateChosen = Signal(str, str)  # finding, state
+    basisChosen = Signal(str, str)  # finding, basis
+    selectionChanged = Signal(str)  # finding
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("findingsPanel")
+        self.setAccessibleName(tr("ui.findings.title"))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._rows: list[FindingRow] = []
+        self._by_name: dict[str, FindingRow] = {}
+        self._current = -1
+        self._reading = True
+        self._showing = False
+        self._header = _Header(self)
+        self._scroll = QScrollArea(self)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.viewport().installEventFilter(self)
+        self._content = QWidget()
+        self._scroll.setWidget(self._content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._header)
+        layout.addWidget(self._scroll, 1)
+        self.setMinimumWidth(72 * UNIT)
+
+    def sizeHint(self) -> QSize:
+        """As wide as the sketch has it."""
+        return QSize(90 * UNIT, 150 * UNIT)
+
+    # --- what it shows ----------------------------------------------------------------------------
+
+    def set_schema(self, schema: FindingSchema) -> None:
+        """Make one row a finding; those of an earlier schema go."""
+        for row in self._rows:
+            row.hide()
+            row.deleteLater()
+        self._rows = [FindingRow(f, (IMAGE, TEXT), self._content) for f in schema.findings]
+        self._by_name = {row.finding.name: row for row in self._rows}
+        for row in self._rows:
+            row.stateClicked.connect(self._on_state_clicked)
+            row.basisClicked.connect(self._on_basis_clicked)
+            row.pressed.connect(self._on_row_pressed)
+            row.moveWanted.connect(self.move)
+            row.heightChanged.connect(self._place)
+            row.set_reading(self._reading)
+            row.show()
+        self._current = -1
+        self._place()
+        self._select(0)
+        self._count()
+
+    def show_case(
+        self,
+        states: Mapping[str, FindingState],
+        prediction: Prediction | None,
+        status: Message,
+    ) -> None:
+        """Show another case: its states, and its opinions or why there are none."""
+        self._begin()
+        for row in self._rows:
+            row.set_unsaved(False)
+            row.set_state(states.get(row.finding.name))
+        self._show_prediction(prediction, status)
+        self._count()
+        self._end()
+
+    def set_prediction(self, prediction: Prediction | None, status: Message) -> None:
+        """Show other opinions on the same case: they arrived, or the slider moved."""
+        self._begin()
+        self._show_prediction(prediction, status)
+        self._end()
+
+    def _show_prediction(self, prediction: Prediction | None, status: Message) -> None:
+        known = {f.finding: f for f in prediction.findings} if prediction is not None else {}
+        for row in self._rows:
+            row.set_opinion(known.get(row.finding.name))
+        if prediction is None:
+            self._header.set_opinion(tr(status.code, **status.params), what_if=False, calm=True)
+        else:
+            version = tr("ui.findings.version", version=prediction.version)
+            self._header.set_opinion(version, what_if=prediction.what_if, calm=False)
+
+    def _begin(self) -> None:
+        """Hold repaints and placing back until every row has its values."""
+        self._showing = True
+        self._content.setUpdatesEnabled(False)
+
+    def _end(self) -> None:
+        self._showing = False
+        self._place()
+        self._content.setUpdatesEnabled(True)
+
+    def set_state(self, state: FindingState) -> None:
+        """Show the state that holds for one finding on the screen."""
+        row = self._by_name.get(state.finding)
+        if row is not None:
+            row.set_state(state)
+            self._count()
+
+    def set_unsaved(self, finding: str, unsaved: bool) -> None:
+        """Mark a state on the screen as not durable yet, or as durable."""
+        row = self._by_name.get(finding)
+        if row is not None:
+            row.set_unsaved(unsaved)
+
+    def set_enabled_for_reading(self, enabled: bool) -> None:
+        """Let states be set, or not: a read-only project can be looked at."""
+        self._reading = enabled
+        self._header.set_reading(enabled)
+        for row in self._rows:
+            row.set_reading(enabled)
+
+    def state(self, finding: str) -> FindingState:
+        """The state on the screen.
+
+        Raises:
+            KeyError: the schema has no such finding.
+        """
+        return self._by_name[finding].state
+
+    def _count(self) -> None:
+        held = Counter(row.state.state for row in self._rows)
+        self._header.set_counts(held, len(self._rows))
+
+    # --- selection --------------------------------------------------------------------------------
+
+    def current_finding(self) -> str:
+        """The name of the selected finding, empty without a schema."""
+        return self._rows[self._current].finding.name if self._rows else ""
+
+    def select(self, finding: str) -> None:
+        """Select a finding and bring it into view."""
+        row = self._by_name.get(finding)
+        if row is not None:
+            self._select(self._rows.index(row))
+
+    def move(self, step: int | QPoint, *rest: int) -> None:
+        """Select the finding ``step`` rows further down, as far as there are any.
+
+        A point, or two numbers, move the widget, as every ``QWidget.move`` does.
+        """
+        if isinstance(step, int) and not rest:
+            self._select(min(len(self._rows) - 1, max(0, self._current + step)))
+        else:
+            super().move(step, *rest)
+
+    def _select(self, place: int) -> None:
+        if not 0 <= place < len(self._rows):
+            return
+        changed = place != self._current
+        if changed:
+            if self._current >= 0:
+                before = self._rows[self._current]
+                if _holds_focus(before):  # the keys go on with the panel, not with a closed row
+                    self.setFocus()
+                before.set_selected(False)
+                before.set_focused(False)
+            self._current = place
+            self._rows[place].set_selected(True)
+            self._rows[place].set_focused(self.hasFocus())
+            self._place()
+        self._scroll.ensureWidgetVisible(self._rows[place], 0, 0)
+        if changed:
+            self.selectionChanged.emit(self.current_finding())
+
+    # --- what a reader wishes ---------------------------------------------------------------------
+
+    def choose(self, state: State) -> None:
+        """Wish a state for the selected finding (a key)."""
+        if self._reading and self._rows:
+            self.stateChosen.emit(self.current_finding(), str(state))
+
+    def choose_basis(self, basis: Basis) -> None:
+        """Wish a basis for the selected finding (a key)."""
+        if self._reading and self._rows:
+            self.basisChosen.emit(self.current_finding(), str(basis))
+
+    def _on_state_clicked(self, state: str) -> None:
+        self.stateChosen.emit(self.sender().finding.name, state)
+
+    def _on_basis_clicked(self, basis: str) -> None:
+        self.basisChosen.emit(self.sender().finding.name, basis)
+
+    def _on_row_pressed(self) -> None:
+        row = self.sender()
+        if not _holds_focus(row):
+            self.setFocus(Qt.FocusReason.MouseFocusReason)
+        self._select(self._rows.index(row))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Up, down, Home and End go through the findings."""
+        last = len(self._rows)
+        steps = {
+            Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_Home: -last, Qt.Key.Key_End: last
+        }
+        step = steps.get(Qt.Key(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+        else:
+            self.move(step)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show where the keys go."""
+        super().focusInEvent(event)
+        self._show_focus(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """The keys go elsewhere."""
+        super().focusOutEvent(event)
+        self._show_focus(False)
+
+    def _show_focus(self, focused: bool) -> None:
+        if self._rows:
+            self._rows[self._current].set_focused(focused)
+
+    # --- where the rows stand ---------------------------------------------------------------------
+
+    def _place(self) -> None:
+        """Put the rows below each other; only those that move are touched."""
+        if self._showing:
+            return
+        width, top = self._scroll.viewport().width(), 0
+        for row in self._rows:
+            height = row.height_needed()
+            row.setGeometry(0, top, width, height)
+            top += height
+        self._content.resize(width, top)
+
+    def eventFilter(self, watched: QWidget, event: QEvent) -> bool:
+        """Follow the viewport's width (the panel's, less a scroll bar)."""
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        return super().eventFilter(watched, event)
+
+
+def _holds_focus(row: FindingRow) -> bool:
+    focused = QApplication.focusWidget()
+    return focused is not None and row.isAncestorOf(focused)
+
+
+class _Header(QWidget):
+    """How far the case is read, the version whose opinions these are, or why there are none.
+
+    A short sentence stands where the version does, so that nothing jumps while opinions are on
+    their way; one that does not fit gets lines of its own.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("findingsHeader")
+        self._read = tr("ui.findings.title")
+        self._counts = ""
+        self._hint = tr("ui.findings.hint")
+        self._opinion = ""
+        self._calm = True
+        self._what_if = False
+        self.setFixedHeight(self._height())
+
+    def set_counts(self, held: Counter[State], total: int) -> None:
+        """Show how many findings have a state, and which."""
+        read = total - held[State.UNSET]
+        self._read = tr("ui.findings.read", read=read, total=total)
+        self._counts = "   ".join(
+            f"{held[state]} {tr(f'ui.findings.count.{state}')}"
+            for state in READER_STATES
+            if held[state]
+        )
+        self._describe()
+
+    def set_reading(self, enabled: bool) -> None:
+        """Say how to begin, or that nothing can be set here."""
+        self._hint = tr("ui.findings.hint") if enabled else tr("ui.findings.read_only")
+        self._describe()
+
+    def set_opinion(self, text: str, *, what_if: bool, calm: bool) -> None:
+        """Show the version, or a calm sentence in its place."""
+        self._opinion, self._what_if, self._calm = text, what_if, calm
+        self._fit()
+        self._describe()
+
+    def _describe(self) -> None:
+        mark = tr("ui.what_if") if self._what_if else ""
+        parts = (self._read, self._counts or self._hint, self._opinion, mark)
+        self.setAccessibleName(". ".join(part for part in parts if part))
+        self.update()
+
+    @property
+    def _is_long(self) -> bool:
+        room = self.width() - 2 * MARGIN - measures().number_metrics.horizontalAdvance(self._read)
+        return self._calm and (
+            measures().small_metrics.horizontalAdvance(self._opinion) > room - 4 * UNIT
+        )
+
+    def _height(self) -> int:
+        sizes = measures()
+        height = 2 * 2 * UNIT + 2 * sizes.line + 2
+        if self._opinion and self._is_long:
+            height += math.ceil(self._wrapped().height()) + 2 * UNIT
+        return height
+
+    def _wrapped(self) -> QRectF:
+        room = QRectF(0, 0, self.width() - 2 * MARGIN, 1000)
+        return measures().small_metrics.boundingRect(
+            room, Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft, self._opinion
+        )
+
+    def _fit(self) -> None:
+        height = self._height()
+        if height != self.height():
+            self.setFixedHeight(height)
+
+    def resizeEvent(self, _: QResizeEvent) -> None:
+        """A narrower panel may need another line."""
+        self._fit()
+
+    def paintEvent(self, _: QPaintEvent) -> None:
+        """Draw the two lines and, where it is long, the sentence below."""
+        colours, sizes = theme.current(), measures()
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), colours.surface)
+        inner = self.width() - 2 * MARGIN
+        first = QRectF(MARGIN, 2 * UNIT, inner, sizes.line)
+        second = first.translated(0, sizes.line + 2)
+        painter.setFont(sizes.number_font)
+        painter.setPen(colours.muted)
+        painter.drawText(first, _LEFT, self._read)
+        counts = sizes.number_metrics.elidedText(self._counts or self._hint, _ELLIPSIS, inner)
+        painter.drawText(second, _LEFT, counts)
+        if self._is_long:
+            below = QRectF(MARGIN, second.bottom() + UNIT, inner, self.height())
+            painter.drawText(
+                below, Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft, self._opinion
+            )
+        else:
+            painter.setPen(colours.muted if self._calm else colours.text)
+            painter.drawText(first, _RIGHT, self._opinion)
+        if self._what_if:
+            text = tr("ui.what_if")
+            width = sizes.small_metrics.horizontalAdvance(text) + 3 * UNIT
+            chip = QRectF(second.right() - width, second.top() - 1, width, sizes.line + 2)
+            draw_chip(painter, chip, text, colours.text)
+        painter.fillRect(0, self.height() - 1, self.width(), 1, colours.line)
+        painter.end()

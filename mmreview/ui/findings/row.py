@@ -1,0 +1,375 @@
+"""One finding: its name, the four-state control, the bars, and, while it is selected, the conflict
+in words, the numbers behind the fused opinion and who set the state.
+
+A row lays its few children out by hand and paints the rest itself: showing another case changes
+values and asks for one repaint, it never touches a layout.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QToolTip, QWidget
+
+from mmreview.domain.findings import Finding, State
+from mmreview.domain.predictions import CONFLICT_MARK, FindingPrediction
+from mmreview.domain.reads import FindingState
+from mmreview.translation import tr
+from mmreview.ui import theme
+from mmreview.ui.findings.bars import (
+    FUSED,
+    Bar,
+    SplitStrip,
+    contributions,
+    part_name,
+    split_sentence,
+)
+from mmreview.ui.findings.measures import MARGIN, measures
+from mmreview.ui.findings.state_control import BasisControl, StateControl
+from mmreview.ui.theme import UNIT
+from mmreview.ui.wording import fraction, moment, percent, signed
+
+_PAD = UNIT
+#: Between the name and the bars; the split below them.
+_GAP, _SPLIT = 2, 7
+_ELLIPSIS = Qt.TextElideMode.ElideRight
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+
+
+class FindingRow(QWidget):
+    """One finding of the schema, for whatever case is open."""
+
+    stateClicked = Signal(str)
+    basisClicked = Signal(str)
+    pressed = Signal()
+    moveWanted = Signal(int)
+    heightChanged = Signal()
+
+    def __init__(self, finding: Finding, modalities: tuple[str, ...], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.finding = finding
+        self.is_selected = False
+        self._focused = False
+        self._unset = FindingState(finding=finding.name, state=State.UNSET)
+        self._state = self._unset
+        self._unsaved = False
+        self._opinion: FindingPrediction | None = None
+        self.setObjectName(f"row.{finding.name}")
+        self.setAccessibleName(finding.name)
+        self.control = StateControl(finding.name, self)
+        self.control.stateClicked.connect(self._on_state_clicked)
+        self.bars = {kind: Bar(finding.name, kind, self) for kind in (FUSED, *modalities)}
+        self._split = SplitStrip(finding.name, self)
+        self._basis = BasisControl(finding.name, self)
+        self._basis.basisClicked.connect(self.basisClicked)
+        self._basis.hide()
+        self._place()
+
+    # --- what it shows ----------------------------------------------------------------------------
+
+    @property
+    def state(self) -> FindingState:
+        """The state on the screen."""
+        return self._state
+
+    @property
+    def has_conflict(self) -> bool:
+        """True while image and report contradict each other beyond the mark."""
+        opinion = self._opinion
+        return opinion is not None and (opinion.conflict or 0.0) >= CONFLICT_MARK
+
+    def set_state(self, state: FindingState | None) -> None:
+        """Show the state that holds, None for none."""
+        self._state = state or self._unset
+        self._show_state()
+
+    def set_unsaved(self, unsaved: bool) -> None:
+        """Mark the state on the screen as not durable, or as durable again."""
+        if unsaved != self._unsaved:
+            self._unsaved = unsaved
+            self._show_state()
+
+    def _show_state(self) -> None:
+        self.control.set_state(self._state.state, unsaved=self._unsaved)
+        self._basis.set_basis(self._state.basis)
+        self.update()
+
+    def set_opinion(self, opinion: FindingPrediction | None) -> None:
+        """Show what a version believes of this finding, None for nothing. The panel repaints."""
+        before = self.height_needed()
+        self._opinion = opinion
+        known = opinion.modalities if opinion is not None else {}
+        for name in known:
+            if name not in self.bars:
+                self._add_bar(name)
+        self.bars[FUSED].set_opinion(opinion.fused if opinion is not None else None)
+        for name, bar in self.bars.items():
+            if name != FUSED:
+                probability = known.get(name)
+                lacks = opinion is not None and probability is None
+                bar.set_opinion(probability, absent=_absent(name) if lacks else "")
+        self._split.set_opinion(opinion)
+        self.update()
+        if self.height_needed() != before:
+            self._place()
+            self.heightChanged.emit()
+
+    def _add_bar(self, name: str) -> None:
+        bar = self.bars[name] = Bar(self.finding.name, name, self)
+        bar.show()
+
+    def set_selected(self, selected: bool) -> None:
+        """Open the row, or close it."""
+        if selected != self.is_selected:
+            self.is_selected = selected
+            self.control.set_tab_stop(selected)
+            self._basis.setVisible(selected)
+            self._place()
+            self.update()
+
+    def set_focused(self, focused: bool) -> None:
+        """Draw the focus ring while the panel has the keyboard."""
+        if focused != self._focused:
+            self._focused = focused
+            self.update()
+
+    def set_reading(self, enabled: bool) -> None:
+        """Let states be set, or not (a read-only project)."""
+        self.control.setEnabled(enabled)
+        self._basis.setEnabled(enabled)
+
+    # --- where it stands --------------------------------------------------------------------------
+
+    def height_needed(self) -> int:
+        """How high the row is as it stands."""
+        sizes = measures()
+        height = _PAD + sizes.control + _GAP
+        height += sum(bar.line_height() for bar in self.bars.values()) + _SPLIT + _PAD
+        if self.is_selected:
+            height += sizes.line + 2 if self._has_split else 0
+            height += self._box_height + UNIT if self.has_conflict else 0
+            height += sizes.control + 2
+        return height
+
+    @property
+    def _has_split(self) -> bool:
+        return self._opinion is not None and self._opinion.fused is not None
+
+    @property
+    def _box_height(self) -> int:
+        return measures().line + 2 * UNIT
+
+    def _place(self) -> None:
+        sizes = measures()
+        right = self.width() - MARGIN
+        self.control.move(right - self.control.width(), _PAD)
+        top = _PAD + sizes.control + _GAP
+        for bar in self.bars.values():
+            bar.setGeometry(MARGIN, top, right - MARGIN, bar.line_height())
+            top += bar.line_height()
+        self._split.setGeometry(MARGIN, top, right - MARGIN, _SPLIT)
+        if self.is_selected:
+            x = MARGIN + sizes.label
+            self._basis.move(x, self.height_needed() - _PAD - self._basis.height())
+
+    def resizeEvent(self, _: QResizeEvent) -> None:
+        """Follow the panel's width."""
+        self._place()
+
+    # --- what a person does -----------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Select the row."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.pressed.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Up and down are handled before the scroll area would take them."""
+        step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()), 0)
+        if step:
+            self.moveWanted.emit(step)
+        else:
+            super().keyPressEvent(event)
+
+    def _on_state_clicked(self, state: str) -> None:
+        self.pressed.emit()
+        self.stateClicked.emit(state)
+
+    def event(self, event: QEvent) -> bool:
+        """Write the tooltip only when somebody hovers."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            QToolTip.showText(event.globalPos(), self.summary(), self)
+            return True
+        return super().event(event)
+
+    def summary(self) -> str:
+        """Name, state, who set it and when, conflict and the exact numbers, a line each."""
+        finding = self.finding
+        short = f" ({finding.abbreviation})" if finding.abbreviation else ""
+        state = tr(f"ui.findings.state.{self._state.state}")
+        lines = [f"{finding.name}{short}: {state}", self.provenance()]
+        if self.has_conflict:
+            lines.append(self.conflict_sentence())
+        lines.append(split_sentence(self._opinion))
+        return "\n".join(line for line in lines if line)
+
+    def provenance(self) -> str:
+        """What the state rests on, what it was before, who set it and when."""
+        state = self._state
+        if state is self._unset or (state.state is State.UNSET and not state.at):
+            return tr("ui.findings.nobody")
+        parts = [tr("ui.findings.rests_on", basis=tr(f"ui.findings.basis.{state.basis}"))]
+        return " · ".join(parts + self._history())
+
+    def _history(self) -> list[str]:
+        state = self._state
+        if not state.reader and state.seq == 0 and not self._unsaved:
+            if state.state is State.UNSET:
+                return [tr("ui.findings.nobody")]
+            return [tr("ui.findings.imported")]
+        was = tr("ui.findings.was", state=tr(f"ui.findings.state.{state.previous}"))
+        return [was, f"{state.reader} {moment(state.at)}".strip()]
+
+    def conflict_sentence(self) -> str:
+        """The conflict in words."""
+        opinion = self._opinion
+        if opinion is None or opinion.conflict is None:
+            return ""
+        known = [name for name, value in opinion.modalities.items() if value is not None]
+        both = sorted(known) == ["image", "text"]
+        code = "ui.findings.conflict" if both else "ui.findings.conflict_any"
+        return tr(code, bits=fraction(opinion.conflict))
+
+    # --- painting ---------------------------------------------------------------------------------
+
+    def paintEvent(self, _: QPaintEvent) -> None:
+        """Draw the ground, the name with its marks, and the selected row's lines."""
+        colours = theme.current()
+        painter = QPainter(self)
+        width, height = self.width(), self.height()
+        painter.fillRect(self.rect(), colours.selection if self.is_selected else colours.surface)
+        painter.fillRect(0, height - 1, width, 1, colours.line)
+        if self.is_selected:
+            painter.fillRect(0, 0, 2, height, colours.text)
+        self._paint_name(painter)
+        if self.is_selected:
+            self._paint_details(painter)
+        if self._focused and self.is_selected:
+            painter.setPen(colours.focus)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(QRectF(0.5, 0.5, width - 1, height - 1))
+        painter.end()
+
+    def _paint_name(self, painter: QPainter) -> None:
+        colours, sizes = theme.current(), measures()
+        room = self.control.x() - MARGIN - 2 * UNIT
+        mark = self._mark()
+        mark_width = 0.0
+        if mark:
+            mark_width = sizes.small_metrics.horizontalAdvance(mark) + UNIT
+            mark_width += 0 if self._unsaved else 10
+        name = sizes.title_metrics.elidedText(self.finding.name, _ELLIPSIS, room - mark_width)
+        painter.setFont(sizes.title)
+        painter.setPen(colours.text)
+        painter.drawText(QRectF(MARGIN, _PAD, room, sizes.control), _LEFT, name)
+        if not mark:
+            return
+        x = MARGIN + sizes.title_metrics.horizontalAdvance(name) + 2 * UNIT
+        x = min(x, MARGIN + room - mark_width + UNIT)
+        if not self._unsaved:
+            bolt = QRectF(x, _PAD + sizes.control / 2 - 5, 8, 10)
+            theme.draw_bolt(painter, bolt, colours.conflict)
+            x += 10
+        painter.setFont(sizes.small)
+        painter.setPen(colours.bad if self._unsaved else colours.conflict)
+        painter.drawText(QRectF(x, _PAD, mark_width + 4, sizes.control), _LEFT, mark)
+
+    def _mark(self) -> str:
+        """What stands beside the name: not saved before anything else, then the conflict (in bits;
+        the selected row says it in words)."""
+        if self._unsaved:
+            return tr("ui.findings.unsaved")
+        if self.has_conflict and not self.is_selected and self._opinion is not None:
+            return fraction(self._opinion.conflict or 0.0)
+        return ""
+
+    def _paint_details(self, painter: QPainter) -> None:
+        sizes = measures()
+        top = self._split.geometry().bottom() + 1
+        if self._has_split:
+            self._paint_split(painter, QRectF(MARGIN, top + 2, self._inner, sizes.line))
+            top += sizes.line + 2
+        if self.has_conflict:
+            self._paint_conflict(painter, QRectF(MARGIN, top + UNIT, self._inner, self._box_height))
+        self._paint_provenance(painter)
+
+    @property
+    def _inner(self) -> int:
+        return self.width() - 2 * MARGIN
+
+    def _paint_split(self, painter: QPainter, box: QRectF) -> None:
+        colours, sizes = theme.current(), measures()
+        painter.setFont(sizes.number_font)
+        painter.setPen(colours.muted)
+        painter.drawText(box, _LEFT, tr("ui.findings.split"))
+        box.setLeft(box.left() + sizes.label)
+        opinion = self._opinion
+        total = percent(opinion.fused) if opinion and opinion.fused is not None else ""
+        for name, logit in contributions(opinion):
+            text = f"{part_name(name)} {signed(logit)}"
+            painter.setPen(colours.muted if name == "prior" else colours.modality(name))
+            painter.drawText(box, _LEFT, text)
+            box.setLeft(box.left() + sizes.number_metrics.horizontalAdvance(text) + 3 * UNIT)
+        painter.setPen(colours.text)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(box, right, f"→ {total}")
+
+    def _paint_conflict(self, painter: QPainter, box: QRectF) -> None:
+        colours, sizes = theme.current(), measures()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        edge = QColor(colours.conflict)
+        edge.setAlphaF(0.35)
+        painter.setPen(edge)
+        painter.setBrush(colours.conflict_surface)
+        painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
+        theme.draw_bolt(
+            painter, QRectF(box.left() + 8, box.center().y() - 6, 9, 12), colours.conflict
+        )
+        text = box.adjusted(24, 0, -8, 0)
+        painter.setFont(sizes.small)
+        painter.setPen(colours.conflict)
+        sentence = sizes.small_metrics.elidedText(
+            self.conflict_sentence(), _ELLIPSIS, text.width()
+        )
+        painter.drawText(text, _LEFT, sentence)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _paint_provenance(self, painter: QPainter) -> None:
+        colours, sizes = theme.current(), measures()
+        line = QRectF(MARGIN, self._basis.y(), self._inner, self._basis.height())
+        painter.setFont(sizes.number_font)
+        painter.setPen(colours.muted)
+        painter.drawText(line, _LEFT, tr("ui.findings.basis_label"))
+        line.setLeft(self._basis.geometry().right() + 1 + 2 * UNIT)
+        if self._unsaved:
+            painter.setPen(colours.bad)
+        text = sizes.number_metrics.elidedText(
+            " · ".join(part for part in self._history() if part), _ELLIPSIS, line.width()
+        )
+        painter.drawText(line, _LEFT, text)
+
+
+def _absent(modality: str) -> str:
+    if modality == "image":
+        return tr("ui.findings.no_image")
+    if modality == "text":
+        return tr("ui.findings.no_report")
+    return tr("ui.findings.no_value")

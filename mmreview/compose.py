@@ -190,7 +190,6 @@ def _importer(importing: Importing) -> ImportSource:
             format=choice.format,
             columns=parse_columns(choice.columns) if choice.columns else None,
             labels_complete=choice.labels_complete,
-            reference=choice.reference,
         )
         options = ImportOptions(reference=choice.reference)
         return (yield from importing.run(reader, options=options, actor=actor))

@@ -60,8 +60,10 @@ class SourceRow:
 
 
 class SourceReader(Protocol):
-    """Reads one outside format. ``root`` is the folder that relative image paths start from."""
+    """Reads one outside format. ``source`` is the file that is read, ``root`` the folder that
+    relative image paths start from."""
 
+    source: Path
     root: Path
 
     def count(self) -> int:

@@ -1,0 +1,480 @@
+"""Cases into a project: check every row, take its images in, draw its partition, store it.
+
+``formats`` reads the rows, ``imaging`` proves the images, ``store`` keeps the cases; here is the
+order of it. Rows go in by batches of one transaction each, so an import that is cancelled or killed
+leaves whole cases behind and goes on when it is run again: rows that are in already are recognised
+by their fingerprint before any image is opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import re
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmreview.domain.cases import ImageRef, Partition
+from mmreview.domain.errors import FindingNotFound, ImageUnreadable, Message, WriteFailed
+from mmreview.domain.findings import FindingSchema, State
+from mmreview.domain.ports import (
+    CaseDraft,
+    CaseStore,
+    EventStore,
+    PreferenceStore,
+    SourceReader,
+    SourceRow,
+    UpsertCounts,
+)
+from mmreview.domain.progress import Progress
+from mmreview.domain.reads import EventKind, NewEvent, canonical_json
+from mmreview.services.auditing import file_sha256
+
+#: Rows of one transaction, and the seconds after which one is made with fewer.
+_BATCH_ROWS = 200
+_BATCH_SECONDS = 2.0
+
+#: How often progress is shown, and a cancel noticed, inside a batch (seconds).
+_STEP_SECONDS = 0.2
+
+#: How many problems a report keeps; all are counted and all are yielded.
+_KEPT_PROBLEMS = 1000
+
+#: Shares of patient groups unless the project has its own.
+_AUDIT_SHARE = 0.10
+_CONTROL_SHARE = 0.05
+
+#: Width and height of a readable image. Raises ImageUnreadable.
+Probe = Callable[[Path], tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """``reference`` leaves the images where they are, also outside the manifest's folder."""
+
+    reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did. ``problems`` are the first thousand of ``problem_count``."""
+
+    added: int
+    updated: int
+    unchanged: int
+    problem_count: int
+    problems: tuple[Message, ...]
+
+
+class Importing:
+    """Imports into one project."""
+
+    def __init__(
+        self,
+        *,
+        cases: CaseStore,
+        events: EventStore,
+        preferences: PreferenceStore,
+        folder: Path,
+        probe: Probe,
+    ) -> None:
+        self._cases = cases
+        self._events = events
+        self._preferences = preferences
+        self._folder = folder
+        self._probe = probe
+
+    def run(
+        self, reader: SourceReader, *, options: ImportOptions, actor: str
+    ) -> Generator[Progress, None, ImportReport]:
+        """Import every row; a bad one becomes a problem of its step and the rest go on.
+
+        Closing the generator keeps the batches that are in; nothing of the others is.
+
+        Raises:
+            SourceUnreadable: the source can no longer be read.
+            WriteFailed, ProjectReadOnly: the project cannot be written; the batch is not in.
+        """
+        manifest = file_sha256(reader.source)
+        images = _ImageShelf(self._folder, self._probe, reference=options.reference)
+        images.tidy()
+        intake = _Intake(
+            cases=self._cases,
+            images=images,
+            paths=_ImagePaths(reader.root, confined=not options.reference),
+            draw=_Draw.of(self._preferences),
+            total=reader.count(),
+        )
+        yield from intake.take(reader.rows())
+        report = intake.report()
+        self._events.append(
+            NewEvent(
+                kind=EventKind.IMPORT_FINISHED,
+                actor=actor,
+                payload={
+                    "source": reader.source.name,
+                    "sha256": manifest,
+                    "reference": options.reference,
+                    "added": report.added,
+                    "updated": report.updated,
+                    "unchanged": report.unchanged,
+                    "problems": report.problem_count,
+                },
+            )
+        )
+        return report
+
+
+class _RowRefused(Exception):
+    """A row cannot be a case; ``message`` lacks only the line and the case."""
+
+    def __init__(self, code: str, **params: object) -> None:
+        super().__init__(code)
+        self.message = Message(code, params)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A row whose words are sound; its images are found but not yet opened."""
+
+    row: SourceRow
+    group: str
+    labels: Mapping[str, State]
+    sources: tuple[Path, ...]
+    fingerprint: str
+
+
+class _Intake:
+    """One import under way: its counts, its problems and the ids it has seen."""
+
+    def __init__(
+        self, *, cases: CaseStore, images: _ImageShelf, paths: _ImagePaths, draw: _Draw, total: int
+    ) -> None:
+        self._cases = cases
+        self._images = images
+        self._paths = paths
+        self._draw = draw
+        self._total = total
+        self._done = 0
+        self._counts = UpsertCounts(0, 0, 0)
+        self._lines: dict[str, int] = {}
+        self._problem_count = 0
+        self._problems: list[Message] = []
+        self._news: list[Message] = []
+
+    def report(self) -> ImportReport:
+        """What has been done so far."""
+        return ImportReport(
+            added=self._counts.added,
+            updated=self._counts.updated,
+            unchanged=self._counts.unchanged,
+            problem_count=self._problem_count,
+            problems=tuple(self._problems),
+        )
+
+    def take(self, rows: Iterator[SourceRow]) -> Generator[Progress, None, None]:
+        """Every row, batch by batch."""
+        yield self._step()
+        while batch := list(itertools.islice(rows, _BATCH_ROWS)):
+            yield from self._take_batch(batch)
+            yield self._step()
+        self._total = self._done
+        yield self._step()
+
+    def _step(self) -> Progress:
+        news, self._news = tuple(self._news), []
+        return Progress("progress.import", self._done, max(self._total, self._done), news)
+
+    def _take_batch(self, rows: Sequence[SourceRow]) -> Generator[Progress, None, None]:
+        checked = [found for row in rows if (found := self._checked(row)) is not None]
+        known = self._cases.fingerprints([found.row.id for found in checked])
+        changed = [found for found in checked if not self._is_in(found, known)]
+        partitions = self._partitions(changed, known)
+        drafts: list[CaseDraft] = []
+        stored = shown = time.monotonic()
+        for found in changed:
+            draft = self._draft(found, partitions[found.row.id])
+            if draft is not None:
+                drafts.append(draft)
+            now = time.monotonic()
+            if now - stored > _BATCH_SECONDS:
+                self._store(drafts)
+                drafts, stored = [], time.monotonic()
+            if now - shown > _STEP_SECONDS:
+                yield self._step()
+                shown = time.monotonic()
+        self._store(drafts)
+
+    def _store(self, drafts: Sequence[CaseDraft]) -> None:
+        if not drafts:
+            return
+        self._count(self._cases.upsert(drafts))
+        self._done += len(drafts)
+
+    def _count(self, more: UpsertCounts) -> None:
+        self._counts = UpsertCounts(
+            self._counts.added + more.added,
+            self._counts.updated + more.updated,
+            self._counts.unchanged + more.unchanged,
+        )
+
+    def _problem(self, row: SourceRow, message: Message) -> None:
+        named = {"line": row.line, **({"case": row.id} if row.id else {})}
+        message = Message(message.code, {**named, **message.params})
+        self._done += 1
+        self._problem_count += 1
+        self._news.append(message)
+        if len(self._problems) < _KEPT_PROBLEMS:
+            self._problems.append(message)
+
+    def _checked(self, row: SourceRow) -> _Checked | None:
+        """The row if its words can be a case; otherwise its problem is noted."""
+        if row.problem is not None:
+            self._problem(row, row.problem)
+            return None
+        first = self._lines.setdefault(row.id, row.line)
+        try:
+            if first != row.line:
+                raise _RowRefused("import.id_repeated", first=first)
+            if not row.images and not row.report:
+                raise _RowRefused("import.nothing_to_read")
+            labels = _labels(row, self._cases.schema)
+            sources = tuple(self._paths.find(name) for name in row.images)
+        except _RowRefused as refusal:
+            self._problem(row, refusal.message)
+            return None
+        group = row.split_group or row.patient_id or row.id
+        return _Checked(
+            row=row,
+            group=group,
+            labels=labels,
+            sources=sources,
+            fingerprint=_fingerprint(row, group, labels, self._images.stamps(sources)),
+        )
+
+    def _is_in(self, found: _Checked, known: Mapping[str, str]) -> bool:
+        """True when the same row is in the project with all of its images."""
+        if known.get(found.row.id) != found.fingerprint:
+            return False
+        case = self._cases.find(found.row.id)
+        if not all(self._images.has(image.path) for image in case.images):
+            return False
+        self._count(UpsertCounts(0, 0, 1))
+        self._done += 1
+        return True
+
+    def _partitions(
+        self, changed: Sequence[_Checked], known: Mapping[str, str]
+    ) -> dict[str, Partition]:
+        """The partition of each row: the case's own, else the group's own, else drawn."""
+        groups = self._cases.partitions(sorted({found.group for found in changed}))
+        return {
+            found.row.id: (
+                self._cases.find(found.row.id).partition
+                if found.row.id in known
+                else groups.get(found.group) or self._draw.partition(found.group)
+            )
+            for found in changed
+        }
+
+    def _draft(self, found: _Checked, partition: Partition) -> CaseDraft | None:
+        """The case with its images in the project; None (and a problem) if one is unreadable."""
+        row = found.row
+        images: list[ImageRef] = []
+        views = row.views or ("",) * len(row.images)
+        for name, source, view in zip(row.images, found.sources, views, strict=True):
+            try:
+                images.append(self._images.take_in(source, view))
+            except ImageUnreadable as error:
+                params = {**error.params, "image": name}
+                params.pop("path", None)
+                self._problem(row, Message(f"import.{error.code}", params))
+                return None
+        return CaseDraft(
+            id=row.id,
+            group=found.group,
+            partition=partition,
+            images=tuple(images),
+            report=row.report,
+            report_sha256=_sha256(row.report.encode()) if row.report else None,
+            patient_id=row.patient_id,
+            accession=row.accession,
+            study_date=row.study_date,
+            metadata=row.metadata,
+            labels=found.labels,
+            fingerprint=found.fingerprint,
+        )
+
+
+class _ImagePaths:
+    """Where the images that a manifest names lie. ``confined`` keeps to the manifest's folder."""
+
+    def __init__(self, root: Path, *, confined: bool) -> None:
+        self._root = root
+        self._real_root = root.resolve()
+        self._confined = confined
+
+    def find(self, name: str) -> Path:
+        """The real path of an image (links followed); it may not exist.
+
+        A name is looked for beside the manifest, then in ``images`` there, where collections keep
+        what their tables name without a folder.
+        """
+        try:
+            path = self._candidate(name).resolve()
+        except (OSError, RuntimeError, ValueError):  # too long a name, a circle of links
+            raise _RowRefused("import.image.missing", image=name) from None
+        if self._confined and not path.is_relative_to(self._real_root):
+            raise _RowRefused("import.image_outside", image=name)
+        return path
+
+    def _candidate(self, name: str) -> Path:
+        names = [name]
+        if "\\" in name:  # a manifest that was made on Windows
+            names.append(name.replace("\\", "/"))
+        candidates = [folder / n for n in names for folder in (self._root, self._root / "images")]
+        return next((path for path in candidates if path.is_file()), candidates[0])
+
+
+class _ImageShelf:
+    """The project's images: proven, then copied under their content hash or left in place."""
+
+    def __init__(self, folder: Path, probe: Probe, *, reference: bool) -> None:
+        self._folder = folder
+        self._probe = probe
+        self._reference = reference
+        self._incoming = folder / "images" / ".incoming"
+
+    def tidy(self) -> None:
+        """Remove what a killed import left half written."""
+        if self._incoming.is_dir():
+            for path in self._incoming.iterdir():
+                path.unlink(missing_ok=True)
+
+    def has(self, path: str) -> bool:
+        """True when an image that a case names is there."""
+        return (self._folder / path).is_file()
+
+    def stamps(self, sources: Iterable[Path]) -> list[object]:
+        """What tells whether source files changed, without reading them: size and time (and the
+        place, where that is what the project keeps)."""
+        stamps: list[object] = [self._reference]
+        for source in sources:
+            try:
+                found = source.stat()
+            except OSError:
+                stamps.append(None)
+            else:
+                place = str(source) if self._reference else ""
+                stamps.append([found.st_size, found.st_mtime_ns, place])
+        return stamps
+
+    def take_in(self, source: Path, view: str) -> ImageRef:
+        """Prove an image and keep it.
+
+        Raises:
+            ImageUnreadable: it cannot be decoded or read.
+            WriteFailed: the project cannot take it.
+        """
+        width, height = self._probe(source)
+        try:
+            if self._reference:
+                sha256, path = file_sha256(source), str(source)
+            else:
+                data = source.read_bytes()
+                sha256 = _sha256(data)
+                path = f"images/{sha256[:2]}/{sha256}{_suffix(source)}"
+        except OSError as error:
+            raise ImageUnreadable(
+                "image.damaged", path=str(source), detail=error.strerror or str(error)
+            ) from error
+        if not self._reference:
+            self._keep(path, data)
+        return ImageRef(sha256=sha256, path=path, width=width, height=height, view=view)
+
+    def _keep(self, path: str, data: bytes) -> None:
+        """Write an image so that it is there whole or not at all."""
+        target = self._folder / path
+        partial = self._incoming / target.name
+        try:
+            if target.is_file() and target.stat().st_size == len(data):
+                return
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with partial.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                partial.replace(target)
+            finally:
+                partial.unlink(missing_ok=True)
+        except OSError as error:
+            raise WriteFailed(detail=error.strerror or str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """Draws partitions: the same group falls the same way in every import of a project."""
+
+    seed: int
+    audit_share: float
+    control_share: float
+
+    @classmethod
+    def of(cls, preferences: PreferenceStore) -> _Draw:
+        """The project's own draw."""
+        return cls(
+            seed=int(preferences.get("seed", 0)),
+            audit_share=float(preferences.get("audit_share", _AUDIT_SHARE)),
+            control_share=float(preferences.get("control_share", _CONTROL_SHARE)),
+        )
+
+    def partition(self, group: str) -> Partition:
+        """The partition that this group draws."""
+        digest = hashlib.sha256(f"{self.seed}:{group}".encode()).digest()
+        drawn = int.from_bytes(digest[:8], "big") / 2**64
+        if drawn < self.audit_share:
+            return Partition.AUDIT
+        if drawn < self.audit_share + self.control_share:
+            return Partition.CONTROL
+        return Partition.TRAIN
+
+
+def _labels(row: SourceRow, schema: FindingSchema) -> dict[str, State]:
+    """The row's states in the schema's spelling; unset ones are left out."""
+    if row.labels is None:
+        return {}
+    named: dict[str, State] = {}
+    for name, state in row.labels.items():
+        try:
+            named[schema.canonical(name)] = state
+        except FindingNotFound as error:
+            raise _RowRefused("import.finding_not_found", **error.params) from None
+    states = dict.fromkeys(schema.names, State.ABSENT) if row.labels_complete else {}
+    states.update(named)
+    return {name: state for name, state in states.items() if state is not State.UNSET}
+
+
+def _fingerprint(
+    row: SourceRow, group: str, labels: Mapping[str, State], stamps: Sequence[object]
+) -> str:
+    """A sha256 over all that a row says and over what tells whether its images changed."""
+    said = [
+        row.id, group, row.images, row.views, row.report, row.patient_id, row.accession,
+        row.study_date, row.metadata, labels, stamps,
+    ]
+    return _sha256(canonical_json(said).encode())
+
+
+def _suffix(source: Path) -> str:
+    """The file's own suffix if it is one; it only helps people who look into the folder."""
+    suffix = source.suffix.lower()
+    return suffix if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else ""
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

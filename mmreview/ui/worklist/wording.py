@@ -1,0 +1,97 @@
+"""What a row of the worklist says, in words: title, reason, and the value at its right.
+
+An audit case is read without any opinion, so its reason, conflict and priority are not shown
+whatever the row holds.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from PySide6.QtCore import QDate, QLocale
+
+from mmreview.domain.cases import Partition, ReadStatus, WorklistRow
+from mmreview.domain.predictions import CONFLICT_MARK
+from mmreview.translation import language, tr
+
+
+def title(row: WorklistRow) -> str:
+    """The first line: id and caption."""
+    return f"{row.id} · {row.caption}" if row.caption else row.id
+
+
+def second_line(row: WorklistRow) -> str:
+    """The second line: how far the case was read, else why it is offered; what it lacks first."""
+    parts = [part for part in (_missing(row), _standing(row)) if part]
+    return " · ".join(parts)
+
+
+def is_conflict(row: WorklistRow) -> bool:
+    """True where the two opinions differ so much that the row is marked."""
+    if row.partition is Partition.AUDIT or row.conflict is None:
+        return False
+    return row.conflict >= CONFLICT_MARK
+
+
+def value(row: WorklistRow) -> str:
+    """The number at the right: when it was read, else the conflict, else the priority."""
+    if row.status is ReadStatus.READ:
+        return moment(row.read_at)
+    if row.partition is Partition.AUDIT:
+        return ""
+    if is_conflict(row):
+        return number(row.conflict)
+    return number(row.priority)
+
+
+def number(value: float | None) -> str:
+    """Two decimals without the leading zero; a dash where nothing is known."""
+    if value is None:
+        return "—"
+    text = f"{value:.2f}"
+    return text[1:] if text.startswith("0.") else text
+
+
+def moment(at: str) -> str:
+    """A UTC time of the trail as this reader's clock says it: the time today, else the day."""
+    if not at:
+        return ""
+    try:
+        local = datetime.fromisoformat(at).astimezone()
+    except ValueError:
+        return ""
+    now = datetime.now().astimezone()
+    if local.date() == now.date():
+        return local.strftime("%H:%M")
+    day = QDate(local.year, local.month, local.day)
+    return QLocale(language()).toString(day, "d MMM" if local.year == now.year else "MMM yyyy")
+
+
+def spoken(row: WorklistRow) -> str:
+    """The whole row for a tooltip or a screen reader."""
+    lines = [title(row), second_line(row), tr(f"ui.worklist.status.{row.status}")]
+    if row.status is not ReadStatus.READ and row.partition is not Partition.AUDIT:
+        if row.conflict is not None:
+            lines.append(tr("ui.worklist.conflict_bits", value=number(row.conflict)))
+        if row.priority is not None:
+            lines.append(tr("ui.worklist.priority_value", value=number(row.priority)))
+    return "\n".join(lines)
+
+
+def _missing(row: WorklistRow) -> str:
+    if row.has_image and row.has_report:
+        return ""
+    if row.has_image:
+        return tr("ui.worklist.no_report")
+    return tr("ui.worklist.no_image" if row.has_report else "ui.worklist.nothing")
+
+
+def _standing(row: WorklistRow) -> str:
+    if row.status is not ReadStatus.READ and not row.corrections:
+        if row.partition is Partition.AUDIT:
+            return tr("queue.neutral")
+        return tr(row.reason or "queue.not_scored", **row.reason_params)
+    if not row.corrections:
+        return tr("ui.worklist.read_agreed")
+    stage = "read" if row.status is ReadStatus.READ else "started"
+    return tr(f"ui.worklist.{stage}_corrected", count=row.corrections)

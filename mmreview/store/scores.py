@@ -1,0 +1,247 @@
+"""The disposable sort keys of the worklist, in a cache file beside the database.
+
+Every reading connection attaches the file as ``cache``, so that sorting and filtering by score is
+one query over both. Nothing in it is worth keeping: a missing or damaged file is made anew, empty,
+and ``missing`` then names every case. It is outside the trail, migrations and backups.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import bindparam, delete, exists, select
+from sqlalchemy.dialects.sqlite import insert
+
+from mmreview.domain.errors import ProjectDamaged, ProjectReadOnly, WriteFailed
+from mmreview.domain.predictions import CaseScore
+from mmreview.domain.reads import canonical_json
+from mmreview.store.database import BUSY_SECONDS, Database, ProjectClosed, file_uri
+from mmreview.store.tables import Query, scores, worklist
+
+T = TypeVar("T")
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS {schema}.scores (
+    version INTEGER NOT NULL, key INTEGER NOT NULL, conflict REAL, priority REAL,
+    reason TEXT NOT NULL, reason_params TEXT NOT NULL, PRIMARY KEY (version, key)
+) WITHOUT ROWID
+"""
+
+_insert = insert(scores)
+_REPLACE = Query(
+    _insert.on_conflict_do_update(
+        index_elements=["version", "key"],
+        set_={name: _insert.excluded[name] for name in scores.c.keys()[2:]},
+    )
+)
+_DROP_OLDER = Query(delete(scores).where(scores.c.version < bindparam("serving")))
+_DROP_NEWER = Query(delete(scores).where(scores.c.version > bindparam("serving")))
+_FORGET = Query(delete(scores).where(scores.c.key == bindparam("changed")))
+_MISSING = Query(
+    select(worklist.c.key)
+    .where(
+        ~exists().where(scores.c.version == bindparam("version"), scores.c.key == worklist.c.key)
+    )
+    .order_by(worklist.c.key)
+    .limit(bindparam("limit"))
+)
+
+
+class ScoreCache:
+    """The cache file: made, attached, and made anew when it is damaged."""
+
+    def __init__(self, folder: Path, *, read_only: bool) -> None:
+        self._path = folder / "cache" / "scores.sqlite"
+        self._read_only = read_only
+        self._lock = threading.RLock()
+        self._writer = None if read_only else self._open()
+        #: Called when the file has been replaced: connections still show the old one.
+        self.on_replaced: Callable[[], None] = lambda: None
+
+    def attach(self, connection: sqlite3.Connection) -> None:
+        """Attach the cache to a reading connection; an empty one where there is no file."""
+        for uri in self._uris():
+            try:
+                connection.execute("ATTACH ? AS cache", (uri,))
+                connection.execute("SELECT key FROM cache.scores LIMIT 1").fetchone()
+                return
+            except sqlite3.DatabaseError:
+                with suppress(sqlite3.DatabaseError):
+                    connection.execute("DETACH cache")
+                if not self._read_only and "mode=rw" in uri:
+                    self._replace()
+        connection.execute("ATTACH ':memory:' AS cache")
+        connection.execute(_TABLE.format(schema="cache"))
+
+    def _uris(self) -> tuple[str, ...]:
+        file = file_uri(self._path)
+        if self._read_only:
+            return (f"{file}?mode=ro", f"{file}?immutable=1") if self._path.exists() else ()
+        return (f"{file}?mode=rw", f"{file}?mode=rw")  # once more after it was made anew
+
+    def write(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Run ``work`` in a transaction of the cache. A damaged cache is replaced, once.
+
+        Raises:
+            WriteFailed: the disk is full or the file cannot be written.
+        """
+        with self._lock:
+            try:
+                self._transact(work)
+            except sqlite3.OperationalError as error:
+                raise WriteFailed(detail=str(error)) from error
+            except sqlite3.DatabaseError:
+                self._replace()
+                self._transact(work)
+
+    def _transact(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        if self._writer is None:
+            raise ProjectClosed(path=str(self._path.parent.parent))
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            work(self._writer)
+            self._writer.execute("COMMIT")
+        except BaseException:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise
+
+    def mend(self) -> bool:
+        """True when the cache was damaged; it has been replaced by an empty one."""
+        probe = sqlite3.connect(":memory:", isolation_level=None)
+        try:
+            probe.execute("ATTACH ? AS cache", (self._path.absolute().as_uri(),))
+            sound = probe.execute("PRAGMA cache.quick_check(1)").fetchone() == ("ok",)
+        except sqlite3.DatabaseError:
+            sound = False
+        finally:
+            probe.close()
+        if sound:
+            return False
+        if self._read_only:
+            # Not ours to delete; go on without, as if there were none.
+            self._path = self._path.with_name("none")
+            self.on_replaced()
+        else:
+            self._replace()
+        return True
+
+    def _replace(self) -> None:
+        with self._lock:
+            if self._writer is not None:
+                self._writer.close()
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            self._writer = self._open()
+        self.on_replaced()
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(exist_ok=True)
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+            # The file is attached here too, so that one statement serves both sides.
+            connection.execute("ATTACH ? AS cache", (str(self._path),))
+            connection.execute("PRAGMA cache.journal_mode = WAL")
+            connection.execute("PRAGMA cache.synchronous = OFF")
+            connection.execute(_TABLE.format(schema="cache"))
+        except sqlite3.OperationalError as error:
+            connection.close()
+            raise WriteFailed(detail=str(error)) from error
+        except sqlite3.DatabaseError:
+            connection.close()
+            self._path.unlink()
+            return self._open()
+        return connection
+
+    def close(self) -> None:
+        """Close the writing side. Twice is once."""
+        with self._lock:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+
+class SqlScoreStore:
+    """``ports.ScoreStore``. ``serving`` is the version whose scores the worklist uses (0: none)."""
+
+    def __init__(self, database: Database, cache: ScoreCache, *, serving: int | None) -> None:
+        self._database = database
+        self._cache = cache
+        self.serving = serving or 0
+        cache.on_replaced = database.forget_readers
+
+    def replace(self, version: int, scores: Iterable[CaseScore]) -> None:
+        """Store these scores for ``version`` (others of that version stay)."""
+        self._refuse_read_only()
+        rows = [
+            {
+                "version": version,
+                "key": score.key,
+                "conflict": score.conflict,
+                "priority": score.priority,
+                "reason": score.reason,
+                "reason_params": canonical_json(dict(score.reason_params)),
+            }
+            for score in scores
+        ]
+        self._cache.write(lambda connection: _run_many(connection, _REPLACE, rows))
+
+    def serve(self, version: int | None) -> None:
+        """Sort and mark the worklist by this version's scores from now on; drop the others."""
+        if (version or 0) == self.serving:
+            return
+        self.serving = version or 0
+        if not self._database.read_only:
+            self._cache.write(self._drop_others)
+
+    def _drop_others(self, connection: sqlite3.Connection) -> None:
+        _DROP_OLDER.run(connection, serving=self.serving)
+        _DROP_NEWER.run(connection, serving=self.serving)
+
+    def missing(self, version: int, limit: int) -> list[int]:
+        """Keys of up to ``limit`` cases without a score under ``version``."""
+        return self.reading(
+            lambda connection: [
+                key for (key,) in _MISSING.run(connection, version=version, limit=limit)
+            ]
+        )
+
+    def forget(self, keys: Iterable[int]) -> None:
+        """Drop the scores of cases that an import is about to change."""
+        rows = [{"changed": key} for key in keys]
+        if rows:
+            self._cache.write(lambda connection: _run_many(connection, _FORGET, rows))
+
+    def reading(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Read with the cache attached; a damaged cache is replaced and the read done again."""
+        try:
+            with self._database.read() as connection:
+                return work(connection)
+        except ProjectDamaged:
+            if not self._cache.mend():
+                raise
+        with self._database.read() as connection:
+            return work(connection)
+
+    def _refuse_read_only(self) -> None:
+        if self._database.read_only:
+            raise ProjectReadOnly(path=str(self._database.folder))
+
+
+def _run_many(
+    connection: sqlite3.Connection, query: Query, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    connection.executemany(query.sql, rows)
+
+
+def reason_params(text: str | None) -> dict[str, Any]:
+    """The parameters of a reason, as stored."""
+    params: dict[str, Any] = json.loads(text) if text else {}
+    return params

@@ -1,0 +1,68 @@
+"""Runs an encoder over many items: like with like, as many as memory holds.
+
+When memory runs out the batch is halved and the work goes on; the smaller size stays, because the
+next batch would meet the same limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmreview.ml import device
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mmreview.ml.encoders.card import Encoder
+
+
+class Batcher:
+    """Encodes prepared items with one encoder. ``size`` is the number of units in a batch."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.size = encoder.batch_size
+        self.encoder = encoder
+
+    def encode(self, items: Sequence[Sequence[Any]]) -> list[NDArray[np.float32] | None]:
+        """The feature (width,) of each item, given as its units. None where memory does not even
+        hold one unit of it alone."""
+        units = [unit for item in items for unit in item]
+        rows = self._encode_units(units)
+        features: list[NDArray[np.float32] | None] = []
+        start = 0
+        for item in items:
+            mine = rows[start : start + len(item)]
+            start += len(item)
+            known = bool(len(item)) and not np.isnan(mine).any()
+            features.append(self.encoder.join(mine, item) if known else None)
+        return features
+
+    def _encode_units(self, units: Sequence[Any]) -> NDArray[np.float32]:
+        """(n, width), NaN where a unit alone was too much."""
+        rows = np.full((len(units), self.encoder.card.width), np.nan, dtype=np.float32)
+        order = sorted(range(len(units)), key=lambda i: self.encoder.length(units[i]))
+        at = 0
+        while at < len(order):
+            batch = order[at : at + self.size]
+            found = self._attempt([units[i] for i in batch])
+            if found is not None:
+                rows[batch] = found
+            elif len(batch) > 1:
+                self.size = len(batch) // 2
+                continue
+            at += len(batch)
+        return rows
+
+    def _attempt(self, units: Sequence[Any]) -> NDArray[np.float32] | None:
+        """The rows of one batch; None if memory ran out."""
+        try:
+            return self.encoder.encode(units)
+        except (RuntimeError, MemoryError) as error:
+            if not device.is_out_of_memory(error):
+                raise
+        # Only here, outside the handler, has the failed attempt let go of its tensors.
+        device.release_memory()
+        return None

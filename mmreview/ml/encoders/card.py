@@ -1,0 +1,111 @@
+"""What an encoder is, known without loading it, and what a loaded one can do.
+
+A card holds everything the cache key needs, so that the index can be read before torch is
+imported. ``registry`` lists the cards; ``features`` loads the encoder behind one when it must.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mmreview.domain.reads import canonical_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mmreview.domain.cases import Case
+
+#: Numeric backends. They name a precision, not a machine: a project keeps the one it started with
+#: wherever it is opened, so that its versions go on fitting its features. ``FULL`` is 32-bit on any
+#: device; ``MIXED`` is what autocast gives on a card, or better.
+FULL, MIXED = "float32", "float16-or-better"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to encode: the hash of its content and what the encoder reads it from.
+    ``path`` names the file in messages, empty where there is none."""
+
+    sha256: str
+    source: Any
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and how an encoder computes: ``cpu`` or ``cuda``, and the numeric backend."""
+
+    device: str
+    numerics: str = FULL
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderCard:
+    """An encoder's name plate.
+
+    ``items`` says what of a case it encodes (the folder is what relative paths start from).
+    ``width`` is the length of its features. ``step`` items are encoded for each durable block.
+    """
+
+    name: str
+    modality: str
+    weights_sha256: str
+    preprocessing: str
+    view: str
+    width: int
+    items: Callable[[Case, Path], tuple[Item, ...]]
+    load: Callable[[EncoderCard, Placement], Encoder]
+    step: int = 32
+
+    def key(self, numerics: str) -> dict[str, Any]:
+        """What features depend on, besides the content itself."""
+        return {
+            "encoder": self.name,
+            "modality": self.modality,
+            "numerics": numerics,
+            "preprocessing": self.preprocessing,
+            "view": self.view,
+            "weights_sha256": self.weights_sha256,
+            "width": self.width,
+        }
+
+    def fingerprint(self, numerics: str) -> str:
+        """The sha256 (hex) of the key."""
+        return hashlib.sha256(canonical_json(self.key(numerics)).encode()).hexdigest()
+
+
+class Encoder(Protocol):
+    """A loaded encoder. Stateless after loading: every method is safe from any thread.
+
+    An item becomes one or more *units* (a long report is several windows); units of many items are
+    encoded together, and their rows are joined to the item's feature.
+    """
+
+    card: EncoderCard
+    batch_size: int
+
+    def prepare(self, source: Any) -> Sequence[Any]:
+        """The units of one item. Work for a thread beside the network's.
+
+        Raises:
+            MmreviewError: the item cannot be read.
+        """
+        ...
+
+    def length(self, unit: Any) -> int:
+        """What units are sorted by, so that those of a batch are alike."""
+        ...
+
+    def encode(self, units: Sequence[Any]) -> NDArray[np.float32]:
+        """One row a unit, (n, width). A row depends on its own unit: whatever else is in the
+        batch moves it by rounding only (cosine ≥ .9999)."""
+        ...
+
+    def join(self, rows: NDArray[np.float32], units: Sequence[Any]) -> NDArray[np.float32]:
+        """The feature (width,) of the item that these units came from."""
+        ...

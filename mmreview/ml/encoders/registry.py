@@ -1,0 +1,72 @@
+"""The encoder of each modality. A third modality is one card and one line in ``DEFAULT_ENCODERS``.
+
+Cards import no torch; each names the function that loads what it describes. Encoders by name
+(``timm:NAME``, ``hf:FOLDER``) will be functions from such a name to a card, beside these.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmreview.domain.cases import IMAGE, TEXT, Case
+from mmreview.ml.encoders.card import Encoder, EncoderCard, Item, Placement
+from mmreview.ml.preprocess import IMAGE_PREPROCESSING
+
+#: Tokens of a report in one window (the model's own limit is 256 with its two marks), and how many
+#: of them the next window repeats.
+TEXT_WINDOW, TEXT_OVERLAP = 254, 32
+
+#: The vocabulary and its rules are part of what text features depend on.
+TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+
+
+def _images(case: Case, root: Path) -> tuple[Item, ...]:
+    return tuple(Item(image.sha256, root / image.path, image.path) for image in case.images)
+
+
+def _report(case: Case, root: Path) -> tuple[Item, ...]:
+    """A report of nothing but blanks is no report."""
+    if case.report is None or not case.report.strip() or not case.report_sha256:
+        return ()
+    return (Item(case.report_sha256, case.report),)
+
+
+def _load_efficientnet(card: EncoderCard, placement: Placement) -> Encoder:
+    from mmreview.ml.encoders.efficientnet import EfficientNetEncoder
+
+    return EfficientNetEncoder(card, placement)
+
+
+def _load_minilm(card: EncoderCard, placement: Placement) -> Encoder:
+    from mmreview.ml.encoders.minilm import MiniLmEncoder
+
+    return MiniLmEncoder(card, placement)
+
+
+EFFICIENTNET_LITE0 = EncoderCard(
+    name="efficientnet-lite0",
+    modality=IMAGE,
+    weights_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    preprocessing=IMAGE_PREPROCESSING,
+    view="mid+last",
+    width=1280 + 2 * (24 + 40 + 80 + 112),
+    items=_images,
+    load=_load_efficientnet,
+)
+
+MINILM = EncoderCard(
+    name="all-minilm-l6-v2",
+    modality=TEXT,
+    weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    preprocessing=f"wordpiece-{TOKENIZER_SHA256[:12]}-window{TEXT_WINDOW}-overlap{TEXT_OVERLAP}",
+    view="mean-l2",
+    width=384,
+    items=_report,
+    load=_load_minilm,
+    step=64,
+)
+
+DEFAULT_ENCODERS: dict[str, EncoderCard] = {
+    IMAGE: EFFICIENTNET_LITE0,
+    TEXT: MINILM,
+}

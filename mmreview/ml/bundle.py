@@ -1,0 +1,161 @@
+"""A version on disk: ``model.safetensors`` and ``card.json``, and a hash over both.
+
+The card says in words what the tensors are: findings, encoders, fusion, λ, calibration, counts,
+metrics, lineage, environment. No clock and no version number is in it, so that the same snapshot
+trained twice gives the same bytes. Nothing is ever pickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmreview.domain.errors import BundleInvalid
+from mmreview.domain.reads import canonical_json
+from mmreview.ml.calibration import Calibration
+from mmreview.ml.fusion.additive import AdditiveFusion
+from mmreview.ml.heads import Head
+from mmreview.ml.model import Model
+
+CARD = "card.json"
+TENSORS = "model.safetensors"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """``models`` are that of all rows and those of the folds; ``fold_of`` maps each training case
+    to its fold; ``card`` is JSON."""
+
+    models: tuple[Model, ...]
+    fold_of: Mapping[int, int]
+    card: Mapping[str, Any]
+
+
+def write(bundle: Bundle, folder: Path) -> str:
+    """Make ``folder`` with the bundle's files, durable and all at once; returns their sha256."""
+    from safetensors.numpy import save
+
+    card = canonical_json({**bundle.card, "format": FORMAT, "models": len(bundle.models)})
+    files = {CARD: card.encode(), TENSORS: save(_tensors(bundle))}
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        for name, data in files.items():
+            with (partial / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        _sync_folder(partial)
+        partial.replace(folder)
+        _sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return _digest(files)
+
+
+def read(folder: Path, *, version: int, sha256: str) -> Bundle:
+    """Load a bundle after checking its hash.
+
+    Raises:
+        BundleInvalid: a file is missing, was changed, or is of another format; the code says which.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        files = {name: (folder / name).read_bytes() for name in (CARD, TENSORS)}
+    except OSError as error:
+        raise BundleInvalid(
+            "error.bundle_missing", version=version, path=str(error.filename or folder)
+        ) from None
+    if _digest(files) != sha256:
+        raise BundleInvalid("error.bundle_edited", version=version)
+    try:
+        card = json.loads(files[CARD])
+        if card["format"] != FORMAT:
+            raise BundleInvalid("error.bundle_format", version=version, format=card["format"])
+        tensors = load(files[TENSORS])
+        models = tuple(_model(card, tensors, index) for index in range(card["models"]))
+        keys, folds = tensors["fold.keys"].tolist(), tensors["fold.of"].tolist()
+    except (KeyError, ValueError, TypeError, SafetensorError) as error:
+        raise BundleInvalid(version=version, detail=type(error).__name__) from None
+    return Bundle(models, dict(zip(keys, folds, strict=True)), card)
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    whole = hashlib.sha256()
+    for name in sorted(files):
+        whole.update(f"{name} {hashlib.sha256(files[name]).hexdigest()}\n".encode())
+    return whole.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows has no handle on a folder to flush
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _tensors(bundle: Bundle) -> dict[str, NDArray]:
+    keys = sorted(bundle.fold_of)
+    tensors: dict[str, NDArray] = {
+        "fold.keys": np.array(keys, np.int64),
+        "fold.of": np.array([bundle.fold_of[key] for key in keys], np.int8),
+    }
+    for index, model in enumerate(bundle.models):
+        for m in model.modalities:
+            head, calibration = model.heads[m], model.calibrations[m]
+            tensors |= {
+                f"{index}.{m}.weights": np.ascontiguousarray(head.weights),
+                f"{index}.{m}.bias": head.bias,
+                f"{index}.{m}.taught": head.taught.astype(np.uint8),
+                f"{index}.{m}.slope": calibration.slope,
+                f"{index}.{m}.offset": calibration.offset,
+            }
+        fusion = model.fusion
+        tensors |= {
+            f"{index}.prior": model.prior,
+            f"{index}.gain": fusion.gain,
+            f"{index}.fusion_bias": fusion.bias,
+            # Rows: those that serve, the cross-validated and the learned ones.
+            f"{index}.lambda": np.array(
+                [
+                    [each[m] for m in model.modalities]
+                    for each in (fusion.weights, fusion.weights_cv, fusion.weights_learned)
+                ]
+            ),
+        }
+    return tensors
+
+
+def _model(card: Mapping[str, Any], tensors: Mapping[str, NDArray], index: int) -> Model:
+    modalities = tuple(card["modalities"])
+    width = len(card["findings"])
+    heads, calibrations = {}, {}
+    for m in modalities:
+        name = f"{index}.{m}"
+        taught = tensors[f"{name}.taught"].astype(bool)
+        heads[m] = Head(tensors[f"{name}.weights"], tensors[f"{name}.bias"], taught)
+        calibrations[m] = Calibration(tensors[f"{name}.slope"], tensors[f"{name}.offset"])
+        if heads[m].weights.shape[1] != width or len(taught) != width:
+            raise ValueError("shapes")
+    rows = tensors[f"{index}.lambda"].tolist()
+    weights = [dict(zip(modalities, row, strict=True)) for row in rows]
+    fusion = AdditiveFusion(
+        *weights, gain=tensors[f"{index}.gain"], bias=tensors[f"{index}.fusion_bias"]
+    )
+    return Model(modalities, heads, calibrations, tensors[f"{index}.prior"], fusion)

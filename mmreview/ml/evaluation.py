@@ -1,0 +1,170 @@
+"""Measuring versions and recipes: what a card says of a version, and the ``evaluate`` verb.
+
+Opinions are compared on the same labels: those that rest on every modality, on cases that have
+every modality (unless fewer than ``_LEAST_COMPLETE`` are complete: then on all cases, each opinion
+where it exists). AUROC and average precision count pairs within a fold only (``metrics``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmreview.domain.progress import Progress
+from mmreview.domain.versions import LambdaChoice
+from mmreview.ml import folds as grouping
+from mmreview.ml import gate, metrics
+from mmreview.ml.calibration import calibrate, sigmoid
+from mmreview.ml.fusion import FUSIONS
+from mmreview.ml.heads import HeadFit, Lesson, fit_head
+from mmreview.ml.recipe import Fitted, Recipe, fit
+from mmreview.ml.samples import Samples
+
+Floats = NDArray[np.float64]
+
+_LEAST_COMPLETE = 20
+#: The baseline that is no late fusion: one head on all features side by side.
+CONCATENATION = "concatenation"
+
+
+def comparable(samples: Samples) -> tuple[Floats, str]:
+    """(n, findings) truths on which opinions compare, and ``complete`` or ``all``."""
+    truth = samples.judged
+    if np.isnan(truth).all():
+        truth = samples.targets.astype(np.float64)
+    complete = samples.complete & ~np.isnan(truth).all(axis=1)
+    if int(complete.sum()) < _LEAST_COMPLETE:
+        return truth, "all"
+    return np.where(complete[:, None], truth, np.nan), "complete"
+
+
+def measure_version(
+    samples: Samples, fitted: Fitted, audit: Samples, findings: tuple[str, ...]
+) -> dict[str, Any]:
+    """A version's metrics, ready for JSON: ``{measure: {opinion: macro}, "basis", "cases",
+    "measured_on", "per_finding": {finding: {opinion: {measure: …}}}}``.
+
+    ``basis`` is ``audit`` once the audit partition is big enough (see ``gate``), else
+    ``cross_validation`` (the fold models' opinions on the folds they have not seen).
+    """
+    if gate.big_enough(audit.judged):
+        basis, measured, strata = "audit", audit, None
+        opinions = fitted.models[0].opinions(audit.features, audit.present)
+    else:
+        assert fitted.held_out is not None
+        basis, measured, strata = "cross_validation", samples, fitted.folds
+        opinions = fitted.held_out
+    truth, on = comparable(measured)
+    rows = metrics.table(truth, opinions.probabilities, findings, strata)
+    result: dict[str, Any] = {
+        measure: {row["opinion"]: row[measure] for row in rows if row["finding"] == "macro"}
+        for measure in metrics.MEASURES
+    }
+    per_finding: dict[str, dict[str, Any]] = {finding: {} for finding in findings}
+    for row in rows:
+        if row["finding"] != "macro":
+            kept = {k: v for k, v in row.items() if k not in ("finding", "opinion")}
+            per_finding[row["finding"]][row["opinion"]] = kept
+    return {
+        **result,
+        "basis": basis,
+        "measured_on": on,
+        "cases": int((~np.isnan(truth)).any(axis=1).sum()),
+        "per_finding": per_finding,
+    }
+
+
+def nested(
+    samples: Samples, *, findings: tuple[str, ...], folds: int, seed: int, weight: LambdaChoice
+) -> Generator[Progress, None, dict[str, Any]]:
+    """Grouped nested cross-validation: everything that is fitted, searched or calibrated is so
+    within the outer folds. Returns what ``domain.ports.Trainer.evaluate`` says."""
+    outer = grouping.assign(samples.groups.tolist(), samples.targets, folds=folds, seed=seed)
+    count = int(outer.max()) + 1
+    found: dict[str, Floats] = {}
+    for fold in range(count):
+        inside = outer == fold
+        work = _outer_fold(samples.take(~inside), samples.take(inside), seed=seed, weight=weight)
+        while True:
+            try:
+                share = next(work)
+            except StopIteration as done:
+                opinions: Mapping[str, Floats] = done.value
+                break
+            yield Progress("progress.evaluate", round(5 + 95 * (fold + share) / count), 100)
+        for name, values in opinions.items():
+            found.setdefault(name, np.full(samples.targets.shape, np.nan))[inside] = values
+    truth, on = comparable(samples)
+    return {
+        "cases": int((~np.isnan(truth)).any(axis=1).sum()),
+        "groups": len(np.unique(samples.groups)),
+        "folds": count,
+        "measured_on": on,
+        "rows": metrics.table(truth, found, findings, outer),
+    }
+
+
+def _outer_fold(
+    train: Samples, test: Samples, *, seed: int, weight: LambdaChoice
+) -> Generator[float, None, dict[str, Floats]]:
+    """Every opinion on ``test`` by what ``train`` teaches."""
+    fitting = fit(train, Recipe(weight=weight, seed=seed, twins=False))
+    while True:
+        try:
+            yield 0.6 * next(fitting).share
+        except StopIteration as done:
+            fitted: Fitted = done.value
+            break
+    model = fitted.models[0]
+    opinions = model.opinions(test.features, test.present).probabilities
+    for name, kind in FUSIONS.items():
+        if name != Recipe.fusion:
+            working = kind().fit(fitted.material, weight=weight)
+            while True:
+                try:
+                    next(working)
+                except StopIteration as done:
+                    other = replace(model, fusion=done.value)
+                    break
+                yield 0.65
+            values = other.opinions(test.features, test.present).probabilities["fused"]
+            opinions[f"fusion:{name}"] = values
+    if len(train.modalities) > 1 and train.complete.any():
+        values = yield from _concatenated(train, test, fitted, seed)
+        opinions[f"fusion:{CONCATENATION}"] = values
+    return opinions
+
+
+def _concatenated(
+    train: Samples, test: Samples, fitted: Fitted, seed: int
+) -> Generator[float, None, Floats]:
+    """One calibrated head on all features side by side; NaN on cases that lack a modality."""
+    truth = train.judged
+    bits = ~np.isnan(truth) & train.complete[:, None]
+    weights = np.min([train.teaching(m) for m in train.modalities], axis=0) * bits
+    lesson = Lesson(
+        features=np.hstack([train.features[m] for m in train.modalities]),
+        present=train.complete,
+        targets=train.targets,
+        weights=weights.astype(np.float32),
+        folds=fitted.folds,
+        fold_count=int(fitted.folds.max()) + 1,
+    )
+    fitting = fit_head(lesson, seed=seed)
+    steps = 0
+    while True:
+        try:
+            next(fitting)
+        except StopIteration as done:
+            head: HeadFit = done.value
+            break
+        steps += 1
+        yield 0.65 + 0.35 * steps / (steps + 50)
+    calibration = calibrate(head.held_out, truth, (~np.isnan(truth)).astype(np.float64))
+    raw = head.heads[0].logits(np.hstack([test.features[m] for m in test.modalities]))
+    logits = np.where(head.heads[0].taught, calibration.apply(raw), fitted.models[0].prior)
+    return np.where(test.complete[:, None], sigmoid(logits), np.nan)

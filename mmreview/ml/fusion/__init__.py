@@ -1,0 +1,42 @@
+"""The fusions by name. To join, write a class with ``name`` and ``fit`` and give it a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Protocol
+
+from mmreview.domain.errors import MmreviewError
+from mmreview.domain.versions import LambdaChoice
+from mmreview.ml.fusion.additive import AdditiveFusion
+from mmreview.ml.fusion.average import Average
+from mmreview.ml.fusion.material import Material
+from mmreview.ml.fusion.pooling import Pooling
+
+
+class Fusion(Protocol):
+    """One way to make one opinion of several."""
+
+    name: str
+
+    def fit(
+        self, material: Material, *, weight: LambdaChoice
+    ) -> Generator[None, None, AdditiveFusion]:
+        """Fit on held-out evidence; yields often, so that a person can cancel."""
+        ...
+
+
+FUSIONS: dict[str, type[Fusion]] = {fusion.name: fusion for fusion in (Pooling, Average)}
+
+
+class FusionNotFound(MmreviewError):
+    """No fusion has the name ``fusion``; ``known`` lists those there are."""
+
+    code = "error.fusion_not_found"
+
+
+def fusion_named(name: str) -> Fusion:
+    """The fusion called ``name`` (FusionNotFound)."""
+    try:
+        return FUSIONS[name]()
+    except KeyError:
+        raise FusionNotFound(fusion=name, known=", ".join(FUSIONS)) from None

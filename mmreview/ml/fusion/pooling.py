@@ -1,0 +1,172 @@
+"""Feature pooling in finding space: ``F = Σ λ_m z_m``, ``logits = W·F + b``.
+
+``z_m`` projects modality m's features onto the findings: its head, cross-fitted and calibrated,
+less the prior. ``W`` is diagonal and ``b`` small: both are drawn to the identity as a few
+observations would, so that with few labels this is a weighted mean of two calibrated opinions,
+and with many it can add up evidence that is independent (W towards the number of modalities).
+
+One λ for the whole project, on the simplex: by hand; by cross-validation (a grid, held-out
+log-loss by patient group); or learned together with W and b (alternating Newton steps, each a
+convex problem).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmreview.domain.versions import LambdaChoice
+from mmreview.ml.calibration import fit_scale, sigmoid
+from mmreview.ml.fusion.additive import AdditiveFusion, even_weights, manual_weights
+from mmreview.ml.fusion.material import Material
+
+Floats = NDArray[np.float64]
+
+#: How many observations the identity counts for when W and b are fitted.
+_PSEUDO = 20.0
+#: Fewer labels on complete cases than this leave the weights even.
+_LEAST_LABELS = 20
+#: Rows on which λ is chosen at most; W and b use all.
+_ROWS = 4000
+_ROUNDS = 20
+
+
+class Pooling:
+    """Feature pooling with one λ a modality."""
+
+    name = "pooling"
+
+    def fit(
+        self, material: Material, *, weight: LambdaChoice
+    ) -> Generator[None, None, AdditiveFusion]:
+        """See ``fusion.Fusion``."""
+        problem = _Problem(material)
+        even = even_weights(material.modalities)
+        crossed, learned = even, even
+        if problem.labels >= _LEAST_LABELS and len(material.modalities) > 1:
+            small = problem.sampled(_ROWS)
+            crossed = yield from _cross_validated(small)
+            learned = yield from _learned(small, even)
+        if weight.mode == "manual" and weight.value is not None:
+            serving: Mapping[str, float] = manual_weights(material.modalities, weight.value)
+        else:
+            serving = learned if weight.mode == "learned" else crossed
+        gain, bias = problem.scale(problem.values(serving))
+        yield
+        return AdditiveFusion(serving, crossed, learned, gain, bias)
+
+
+class _Problem:
+    """Material as dense arrays: ``z`` (modalities, n, findings), ``y`` and ``seen`` (n, findings).
+    """
+
+    def __init__(self, material: Material) -> None:
+        self.modalities = material.modalities
+        self.z = np.stack([material.evidence[m] for m in material.modalities])
+        self.seen = (~np.isnan(material.truth)).astype(np.float64)
+        self.y = np.nan_to_num(material.truth)
+        self.prior = material.prior
+        self.folds = material.folds
+        self.taught = np.stack([material.taught[m] for m in material.modalities])
+
+    @property
+    def labels(self) -> int:
+        return int(self.seen.sum())
+
+    def sampled(self, rows: int) -> _Problem:
+        """At most ``rows`` rows, evenly spread."""
+        if len(self.y) <= rows:
+            return self
+        chosen = np.linspace(0, len(self.y) - 1, rows).astype(int)
+        part = object.__new__(_Problem)
+        part.modalities, part.prior, part.taught = self.modalities, self.prior, self.taught
+        part.z = self.z[:, chosen]
+        part.y, part.seen, part.folds = self.y[chosen], self.seen[chosen], self.folds[chosen]
+        return part
+
+    def values(self, weights: Mapping[str, float]) -> Floats:
+        return np.array([weights[m] for m in self.modalities])
+
+    def pooled(self, values: Floats) -> Floats:
+        """``F``: (n, findings)."""
+        return np.tensordot(values, self.z, axes=1)
+
+    def centre(self, values: Floats) -> Floats:
+        """What the identity is for each finding: where only some modalities have a head, the
+        gain undoes the share that λ gives to the silent ones."""
+        heard = values @ self.taught
+        return np.where(heard > 0.05, 1.0 / np.maximum(heard, 0.05), 1.0)
+
+    def scale(self, values: Floats, rows: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats]:
+        """W and b given λ (on some rows)."""
+        pooled, y, seen = self.pooled(values), self.y, self.seen
+        if rows is not None:
+            pooled, y, seen = pooled[rows], y[rows], seen[rows]
+        gain, bias = fit_scale(
+            pooled, y, seen, base=self.prior, centre=self.centre(values), pseudo=_PSEUDO
+        )
+        return np.maximum(gain, 0.0), bias
+
+    def loss(self, values: Floats, gain: Floats, bias: Floats, rows: NDArray[np.bool_]) -> float:
+        """Summed log-loss of some rows."""
+        logits = self.prior + bias + gain * self.pooled(values)[rows]
+        losses = np.logaddexp(0, logits) - self.y[rows] * logits
+        return float((self.seen[rows] * losses).sum())
+
+
+def _cross_validated(problem: _Problem) -> Generator[None, None, dict[str, float]]:
+    """The λ of the grid with the least held-out log-loss; ties go to the more even one."""
+    count = len(problem.modalities)
+    folds = np.unique(problem.folds)
+    best, best_loss = np.full(count, 1 / count), np.inf
+    for values in sorted(_simplex(count), key=lambda v: float(np.square(v - 1 / count).sum())):
+        total = 0.0
+        for fold in folds:
+            inside = problem.folds == fold
+            gain, bias = problem.scale(values, ~inside)
+            total += problem.loss(values, gain, bias, inside)
+            yield
+        if total < best_loss - 1e-9:
+            best, best_loss = values, total
+    return dict(zip(problem.modalities, best.tolist(), strict=True))
+
+
+def _simplex(count: int) -> list[Floats]:
+    """Weights that sum to 1, in steps of .05 for two modalities and .1 for more."""
+    steps = 20 if count == 2 else 10
+    heads = product(range(steps + 1), repeat=count - 1)
+    return [
+        np.array([*head, steps - sum(head)]) / steps for head in heads if sum(head) <= steps
+    ]
+
+
+def _learned(
+    problem: _Problem, start: Mapping[str, float]
+) -> Generator[None, None, dict[str, float]]:
+    """λ, W and b together: W and b by Newton given λ, then λ by a Newton step on the simplex."""
+    values = problem.values(start)
+    count = len(values)
+    pull = _PSEUDO * 0.25 * float((problem.seen * problem.z**2).sum() / problem.seen.sum())
+    for _ in range(_ROUNDS):
+        gain, bias = problem.scale(values)
+        yield
+        rate = sigmoid(problem.prior + bias + gain * problem.pooled(values))
+        scaled = problem.z * gain
+        gradient = np.tensordot(scaled, problem.seen * (rate - problem.y), axes=([1, 2], [0, 1]))
+        gradient += pull * (values - 1 / count)
+        bent = scaled * (problem.seen * rate * (1 - rate))
+        hessian = np.tensordot(bent, scaled, axes=([1, 2], [1, 2])) + pull * np.eye(count)
+        # Newton in the plane Σ λ = 1 (a Lagrange multiplier), then back onto the simplex.
+        system = np.block([[hessian, np.ones((count, 1))], [np.ones((1, count)), np.zeros((1, 1))]])
+        move = np.linalg.solve(system, np.append(-gradient, 0.0))[:count]
+        moved = np.maximum(values + move, 0.0)
+        moved /= moved.sum()
+        done = float(np.abs(moved - values).max()) < 1e-4
+        values = moved
+        yield
+        if done:
+            break
+    return dict(zip(problem.modalities, values.tolist(), strict=True))

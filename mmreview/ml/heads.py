@@ -1,0 +1,281 @@
+"""The single-modality heads: one regularised logistic regression a finding on frozen features.
+
+A head is fitted on all rows that its labels may teach, and once more for each fold without that
+fold's patient groups, all in the same solve (``solver``). What the fold heads say of the rows they
+have not seen is the material of calibration, fusion and measurement.
+
+The strength of the L2 penalty is said as the spread (variance) that a logit has before any label
+is seen: ``alpha = width / spread`` on standardised features, which does not depend on their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmreview.ml.calibration import pooled_slope
+from mmreview.ml.metrics import element_log_loss
+from mmreview.ml.solver import Columns, Design, Solution, Trace, solve
+
+Array = NDArray[np.float32]
+
+#: Spreads that are tried, per modality.
+SPREADS = (0.03, 0.1, 0.3, 1.0, 3.0)
+#: A finding with fewer labels of either kind gets its prior instead of a head.
+LEAST = 3
+_SEARCH_ROWS = 1500
+_SEARCH_FINDINGS = 8
+_SEARCH_FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Head:
+    """(width, findings) weights and (findings,) biases on raw features; ``taught`` says which
+    findings have a head of their own (the others' logits are zero)."""
+
+    weights: Array
+    bias: NDArray[np.float64]
+    taught: NDArray[np.bool_]
+
+    def logits(self, features: Array) -> NDArray[np.float64]:
+        """(n, findings) raw logits."""
+        return (features @ self.weights).astype(np.float64) + self.bias
+
+
+@dataclass(frozen=True)
+class HeadFit:
+    """The head of all rows first, then one of each fold; ``held_out`` are (n, findings) logits of
+    each row by the head that has not seen it, NaN where there is none."""
+
+    heads: tuple[Head, ...]
+    held_out: NDArray[np.float64]
+    spread: float
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one head learns from: (n, width) features with ``present`` rows, (n, findings) targets
+    and teaching weights, (n,) folds."""
+
+    features: Array
+    present: NDArray[np.bool_]
+    targets: Array
+    weights: Array
+    folds: NDArray[np.int8]
+    fold_count: int
+
+
+@dataclass(frozen=True)
+class _Standard:
+    """Mean and scale of the features; a feature that does not vary has scale 0: it is left out."""
+
+    mean: Array
+    scale: Array
+
+    @classmethod
+    def of(cls, features: Array) -> _Standard:
+        mean = features.mean(axis=0, dtype=np.float64)
+        spread = np.sqrt(np.maximum(_mean_square(features) - mean**2, 0.0))
+        dull = spread <= 1e-5 * (np.abs(mean) + 1e-3)
+        inverse = np.where(dull, 0.0, 1.0 / np.where(dull, 1.0, spread))
+        return cls(mean.astype(np.float32), inverse.astype(np.float32))
+
+    def apply(self, features: Array) -> Array:
+        result = features - self.mean
+        result *= self.scale
+        return result
+
+    def raw(self, weights: Array, bias: Array) -> tuple[Array, NDArray[np.float64]]:
+        """Weights on standardised features as weights on raw ones."""
+        raw = weights * self.scale[:, None]
+        return raw, bias.astype(np.float64) - self.mean.astype(np.float64) @ raw
+
+    def standard(self, head: Head) -> tuple[Array, Array]:
+        """The other way, for a warm start."""
+        scale = np.where(self.scale > 0, 1.0 / np.where(self.scale > 0, self.scale, 1), 0)
+        bias = head.bias + self.mean.astype(np.float64) @ head.weights
+        return (head.weights * scale[:, None]).astype(np.float32), bias.astype(np.float32)
+
+
+def _mean_square(features: Array) -> NDArray[np.float64]:
+    total = np.zeros(features.shape[1])
+    for begin in range(0, len(features), 1024):
+        total += np.square(features[begin : begin + 1024], dtype=np.float64).sum(axis=0)
+    return total / len(features)
+
+
+def fit_head(
+    lesson: Lesson,
+    *,
+    seed: int,
+    spread: float | None = None,
+    start: Sequence[Head] | None = None,
+) -> Generator[Trace, None, HeadFit]:
+    """Fit the head of one modality and its fold twins. ``spread`` None searches it; ``start`` are
+    the parent's heads (all rows first, then folds), fitted without the same folds' groups."""
+    rows = np.flatnonzero(lesson.present & (lesson.weights > 0).any(axis=1))
+    width, findings = lesson.features.shape[1], lesson.targets.shape[1]
+    held_out = np.full((len(lesson.features), findings), np.nan)
+    weights = lesson.weights[rows]
+    targets = np.nan_to_num(lesson.targets[rows]) * (weights > 0)
+    taught = _taught(targets, weights)
+    if not taught.any():
+        empty = Head(np.zeros((width, findings), np.float32), np.zeros(findings), taught)
+        return HeadFit((empty,) * (1 + lesson.fold_count), held_out, spread or 0.0)
+    folds = lesson.folds[rows]
+    whole = len(rows) == len(lesson.features)
+    features = lesson.features if whole else lesson.features[rows]
+    standard = _Standard.of(features)
+    yield Trace(0)
+    features = standard.apply(features)
+    yield Trace(0)
+    targets, weights = targets[:, taught], weights[:, taught]
+    design = Design.of(features, seed=seed)
+    yield Trace(0)
+    if spread is None:
+        spread = yield from _search(features, design, targets, weights, folds, width, seed)
+    columns = _columns(targets, weights, folds, lesson.fold_count, width / spread)
+    warm = None
+    if start is not None and len(start) == 1 + lesson.fold_count:
+        pairs = [standard.standard(head) for head in start]
+        warm = (
+            np.hstack([w[:, taught] for w, _ in pairs]),
+            np.concatenate([b[taught] for _, b in pairs]),
+        )
+    solution = yield from solve(design, columns, start=warm)
+    heads = _heads(solution, standard, taught, 1 + lesson.fold_count)
+    held_out[np.ix_(rows, np.flatnonzero(taught))] = _unseen(solution, folds, int(taught.sum()))
+    yield from _unlabelled(lesson, rows, heads, held_out)
+    return HeadFit(heads, held_out, spread)
+
+
+def _taught(targets: Array, weights: Array) -> NDArray[np.bool_]:
+    known = weights > 0
+    present = (known & (targets > 0.5)).sum(axis=0)
+    return (present >= LEAST) & (known.sum(axis=0) - present >= LEAST)
+
+
+def _columns(
+    targets: Array, weights: Array, folds: NDArray[np.int8], fold_count: int, strength: float
+) -> Columns:
+    """All rows first, then without each fold."""
+    parts, outside = [weights], [np.zeros_like(weights)]
+    for fold in range(fold_count):
+        inside = (folds == fold)[:, None]
+        parts.append(np.where(inside, 0, weights))
+        outside.append(np.where(inside, weights, 0))
+    stacked = np.hstack(parts)
+    repeated = np.tile(targets, (1, 1 + fold_count))
+    return Columns(
+        targets=repeated,
+        weights=stacked,
+        strengths=np.full(stacked.shape[1], strength, np.float32),
+        prior=_log_odds(repeated, stacked),
+        held_out=np.hstack(outside),
+    )
+
+
+def _log_odds(targets: Array, weights: Array) -> Array:
+    present = (weights * targets).sum(axis=0) + 0.5
+    absent = (weights * (1 - targets)).sum(axis=0) + 0.5
+    return np.log(present / absent).astype(np.float32)
+
+
+def _unseen(solution: Solution, folds: NDArray[np.int8], taught: int) -> NDArray[np.float64]:
+    """(rows, taught) margins of each row in the columns of its own fold."""
+    margins = solution.margins.reshape(len(folds), -1, taught)
+    return margins[np.arange(len(folds)), 1 + folds.astype(int)].astype(np.float64)
+
+
+def _unlabelled(
+    lesson: Lesson, rows: NDArray[np.intp], heads: tuple[Head, ...], held_out: NDArray[np.float64]
+) -> Generator[Trace, None, None]:
+    """Fill ``held_out`` for rows that have the modality but taught this head nothing."""
+    rest = lesson.present.copy()
+    rest[rows] = False
+    taught = heads[0].taught
+    for fold in range(lesson.fold_count):
+        chosen = np.flatnonzero(rest & (lesson.folds == fold))
+        if len(chosen):
+            logits = heads[1 + fold].logits(lesson.features[chosen])
+            held_out[np.ix_(chosen, np.flatnonzero(taught))] = logits[:, taught]
+            yield Trace(0)
+
+
+def _heads(
+    solution: Solution, standard: _Standard, taught: NDArray[np.bool_], count: int
+) -> tuple[Head, ...]:
+    heads = []
+    each = int(taught.sum())
+    for index in range(count):
+        part = slice(index * each, (index + 1) * each)
+        raw, offset = standard.raw(solution.weights[:, part], solution.bias[part])
+        weights = np.zeros((len(raw), len(taught)), np.float32)
+        bias = np.zeros(len(taught))
+        weights[:, taught], bias[taught] = raw, offset
+        heads.append(Head(weights, bias, taught))
+    return tuple(heads)
+
+
+def _search(
+    features: Array, design: Design, targets: Array, weights: Array, folds: NDArray[np.int8],
+    width: int, seed: int,
+) -> Generator[Trace, None, float]:
+    """The spread whose held-out logits, at their best common temperature, have the least
+    log-loss. Many rows are searched on a sample, three folds and the best labelled findings."""
+    used = np.unique(folds)
+    if len(features) > _SEARCH_ROWS:
+        rng = np.random.default_rng(seed)
+        rows = np.sort(rng.choice(len(features), _SEARCH_ROWS, replace=False))
+        features, targets, weights, folds = (
+            a[rows] for a in (features, targets, weights, folds)
+        )
+        design = Design.of(features, seed=seed)
+        used = used[:_SEARCH_FOLDS]
+        yield Trace(0)
+    known = weights > 0
+    minority = np.minimum(
+        (known & (targets > 0.5)).sum(axis=0), (known & (targets < 0.5)).sum(axis=0)
+    )
+    chosen = np.argsort(-minority, kind="stable")[:_SEARCH_FINDINGS]
+    targets, weights = targets[:, chosen], weights[:, chosen]
+    apart = np.hstack([np.where((folds == fold)[:, None], 0, weights) for fold in used])
+    repeated = np.tile(targets, (1, len(used)))
+    best, best_loss, start = SPREADS[0], np.inf, None
+    for spread in SPREADS:
+        strengths = np.full(apart.shape[1], width / spread, np.float32)
+        columns = Columns(repeated, apart, strengths, _log_odds(repeated, apart))
+        solving = solve(design, columns, start=start, tolerance=1e-3, limit=15)
+        while True:
+            try:
+                next(solving)
+            except StopIteration as done:
+                solution: Solution = done.value
+                break
+            yield Trace(0)
+        start = (solution.weights, solution.bias)
+        loss = _held_out_loss(solution, targets, weights, folds, used)
+        if loss < best_loss:
+            best, best_loss = spread, loss
+    return best
+
+
+def _held_out_loss(
+    solution: Solution, targets: Array, weights: Array, folds: NDArray[np.int8],
+    used: NDArray[np.int8],
+) -> float:
+    margins = solution.margins.reshape(len(folds), len(used), -1)
+    logits, truth, known = [], [], []
+    for position, fold in enumerate(used):
+        rows = folds == fold
+        logits.append(margins[rows, position])
+        truth.append(targets[rows])
+        known.append(weights[rows] > 0)
+    z = np.concatenate(logits).astype(np.float64)
+    y = np.concatenate(truth).astype(np.float64)
+    seen = np.concatenate(known).astype(np.float64)
+    probability = 1 / (1 + np.exp(-pooled_slope(z, y, seen) * z))
+    return float((seen * element_log_loss(y, probability)).sum() / max(seen.sum(), 1.0))

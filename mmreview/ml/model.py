@@ -1,0 +1,83 @@
+"""One fitted model: heads, their calibration and the fusion, as arrays. Numpy only, so that the
+open case's opinion never waits for torch.
+
+``Model.opinions`` is the whole forward pass: features → raw logits → calibrated logits of each
+modality → evidence → fused logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmreview.ml.calibration import Calibration, sigmoid
+from mmreview.ml.fusion.additive import AdditiveFusion, Fused
+from mmreview.ml.heads import Head
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """Of n cases: the fused opinion with its explanation, and each modality's own calibrated
+    logits (n, findings), NaN where the case lacks it or nothing ever taught it the finding."""
+
+    fused: Fused
+    logits: dict[str, Floats]
+
+    @property
+    def probabilities(self) -> dict[str, Floats]:
+        """``fused`` and each modality as probabilities (n, findings)."""
+        return {
+            "fused": sigmoid(self.fused.logits),
+            **{m: sigmoid(z) for m, z in self.logits.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Model:
+    """Heads and calibrations by modality, (findings,) prior logits (NaN: no label at all, no
+    opinion) and the fusion."""
+
+    modalities: tuple[str, ...]
+    heads: dict[str, Head]
+    calibrations: dict[str, Calibration]
+    prior: Floats
+    fusion: AdditiveFusion
+
+    def calibrated(self, modality: str, logits: Floats) -> Floats:
+        """A modality's calibrated logits; the prior where it has no head for a finding."""
+        head = self.heads[modality]
+        return np.where(head.taught, self.calibrations[modality].apply(logits), self.prior)
+
+    def opinions(
+        self, features: Mapping[str, NDArray[np.float32]], present: Mapping[str, NDArray[np.bool_]]
+    ) -> Opinions:
+        """The opinions on n cases: (n, width) features and (n,) presence of each modality."""
+        logits = {}
+        for m in self.modalities:
+            values = self.calibrated(m, self.heads[m].logits(features[m]))
+            logits[m] = np.where(present[m][:, None], values, np.nan)
+        return self.fuse(logits)
+
+    def fuse(self, logits: Mapping[str, Floats]) -> Opinions:
+        """The opinions that follow from each modality's calibrated logits, NaN rows absent."""
+        prior = np.broadcast_to(self.prior, next(iter(logits.values())).shape)
+        known = ~np.isnan(self.prior)
+        # A finding nobody labelled is left out of the sums and has no opinion afterwards.
+        safe = np.where(known, prior, 0.0)
+        evidence = {
+            m: np.where(known, z - safe, np.where(self._absent(z, known), np.nan, 0.0))
+            for m, z in logits.items()
+        }
+        fused = self.fusion.combine(evidence, safe)
+        fused.logits[:, ~known] = np.nan
+        return Opinions(fused, dict(logits))
+
+    @staticmethod
+    def _absent(logits: Floats, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(n, 1): rows without the modality."""
+        return np.isnan(logits[:, known]).all(axis=1, keepdims=True)

@@ -1,0 +1,108 @@
+"""One version, loaded: the opinions on cases from their cached features. Numpy only, immutable,
+safe from any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmreview.domain.cases import Case
+from mmreview.domain.predictions import (
+    FindingPrediction,
+    Prediction,
+    jensen_shannon_bits,
+    sigmoid,
+)
+from mmreview.ml.bundle import Bundle
+from mmreview.ml.model import Model, Opinions
+from mmreview.ml.samples import CachedFeatures
+
+
+class BundlePredictor:
+    """``domain.ports.Predictor`` over a bundle and the feature cache."""
+
+    def __init__(self, version: int, bundle: Bundle, features: CachedFeatures) -> None:
+        model = bundle.models[0]
+        self.version = version
+        self.findings: tuple[str, ...] = tuple(bundle.card["findings"])
+        self.fusion: str = bundle.card["fusion"]
+        self.weights: Mapping[str, float] = dict(model.fusion.weights)
+        self.weights_cv: Mapping[str, float] = dict(model.fusion.weights_cv)
+        self.weights_learned: Mapping[str, float] = dict(model.fusion.weights_learned)
+        self._model = model
+        self._features = features
+
+    def predict(self, cases: Sequence[Case]) -> list[Prediction]:
+        """One prediction a case; a modality whose features are not cached counts as absent."""
+        if not cases:
+            return []
+        features, present = {}, {}
+        for m in self._model.modalities:
+            hashes = [case.hashes(m) for case in cases]
+            values, there = self._features.matrix(m, hashes)
+            sound = there & np.isfinite(values).all(axis=1)
+            features[m] = np.where(sound[:, None], values, np.float32(0))
+            present[m] = sound
+        opinions = self._model.opinions(features, present)
+        table = _Listed(self._model, opinions)
+        return [self._prediction(case, table, row) for row, case in enumerate(cases)]
+
+    def _prediction(self, case: Case, table: _Listed, row: int) -> Prediction:
+        return Prediction(
+            case=case.id,
+            version=self.version,
+            weights=dict(zip(self._model.modalities, table.weights[row], strict=True)),
+            findings=tuple(
+                _finding(table, row, position, name) for position, name in enumerate(self.findings)
+            ),
+            reweightable=table.complete[row] and len(self._model.modalities) > 1,
+        )
+
+
+class _Listed:
+    """Opinions as nested lists: Python floats are quicker to pick one by one than arrays."""
+
+    def __init__(self, model: Model, opinions: Opinions) -> None:
+        fused = opinions.fused
+        self.modalities = model.modalities
+        self.logits: list[list[float]] = fused.logits.tolist()
+        self.prior: list[list[float]] = fused.prior.tolist()
+        self.weights: list[list[float]] = fused.weights.tolist()
+        self.complete: list[bool] = fused.complete.tolist()
+        self.units: dict[str, Any] = {m: u.tolist() for m, u in fused.units.items()}
+        self.own: dict[str, Any] = {m: z.tolist() for m, z in opinions.logits.items()}
+        self.taught = {m: model.heads[m].taught.tolist() for m in model.modalities}
+
+
+def _finding(table: _Listed, row: int, position: int, name: str) -> FindingPrediction:
+    """One finding of one case; everything is None or empty where there is no opinion."""
+    modalities: dict[str, float | None] = {}
+    units, contributions, voices = {}, {}, []
+    total = table.prior[row][position]
+    known = table.logits[row][position] == table.logits[row][position]
+    for index, m in enumerate(table.modalities):
+        own = table.own[m][row][position]
+        if own != own or not known:
+            modalities[m] = None
+            continue
+        modalities[m] = probability = sigmoid(own)
+        if table.taught[m][position]:
+            voices.append(probability)
+        units[m] = unit = table.units[m][row][position]
+        contributions[m] = table.weights[row][index] * unit
+        total += contributions[m]
+    conflict = max(
+        (jensen_shannon_bits(a, b) for i, a in enumerate(voices) for b in voices[:i]),
+        default=None,
+    )
+    return FindingPrediction(
+        finding=name,
+        fused=sigmoid(total) if known else None,
+        modalities=modalities,
+        contributions=contributions,
+        prior=table.prior[row][position] if known else 0.0,
+        units=units,
+        conflict=conflict,
+    )

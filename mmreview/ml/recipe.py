@@ -1,0 +1,259 @@
+"""From labelled samples to a model, start to end: heads, calibration, fusion.
+
+The same recipe serves training and every outer fold of ``evaluate``. It makes one model of all
+rows and one of each fold: a *fold model* has seen no label of its fold in any part (heads,
+calibration, λ, W), so what it says of that fold's cases is held out. They are what metrics and gate
+stand on, and they travel in the bundle: the next round starts each from its parent's twin.
+
+(The second stage of fold k learns from other folds' held-out logits, whose heads did see fold k:
+the usual mild leak of stacking. ``evaluate`` has none, it nests.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmreview.domain.versions import LambdaChoice
+from mmreview.ml import folds as grouping
+from mmreview.ml.calibration import Calibration, calibrate
+from mmreview.ml.fusion import Fusion, fusion_named
+from mmreview.ml.fusion.material import Material
+from mmreview.ml.heads import HeadFit, Lesson, fit_head
+from mmreview.ml.model import Model, Opinions
+from mmreview.ml.samples import Samples
+from mmreview.ml.solver import Trace
+
+Floats = NDArray[np.float64]
+
+_NO_LOSS = Trace(0)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a fit: its phase (a message code), the share of the fit that is done, and the
+    iteration's losses where there are any."""
+
+    phase: str
+    share: float
+    trace: Trace = _NO_LOSS
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to fit. ``spreads`` None searches the heads' regularisation. Without ``twins`` only the
+    model of all rows gets calibration and fusion (an outer fold of ``evaluate`` needs no more)."""
+
+    fusion: str = "pooling"
+    weight: LambdaChoice = field(default_factory=LambdaChoice)
+    seed: int = 0
+    spreads: Mapping[str, float] | None = None
+    folds: int = grouping.FOLDS
+    twins: bool = True
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """What a parent gives to a warm start: its models (all rows, then folds) with columns in the
+    order of today's findings, and the fold that each case had."""
+
+    models: tuple[Model, ...]
+    fold_of: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """``models`` are that of all rows and those of the folds; ``folds`` (n,) those of the samples;
+    ``material`` what the first model's fusion was fitted on; ``held_out`` the fold models' opinions
+    (None without twins); ``losses`` the heads' (training, held-out) loss at each iteration."""
+
+    models: tuple[Model, ...]
+    folds: NDArray[np.int8]
+    material: Material
+    held_out: Opinions | None
+    spreads: dict[str, float]
+    losses: tuple[tuple[float, float | None], ...]
+
+
+def fit(
+    samples: Samples, recipe: Recipe, *, ancestor: Ancestor | None = None
+) -> Generator[Step, None, Fitted]:
+    """Fit ``samples`` (audit rows must not be among them)."""
+    fusion = fusion_named(recipe.fusion)
+    folds = _folds(samples, recipe, ancestor)
+    yield Step("training.phase.fitting", 0.0)
+    heads, losses = yield from _fit_heads(samples, recipe, folds, ancestor)
+    models, material = yield from _second_stages(samples, heads, folds, fusion, recipe)
+    held_out = _held_out(samples, models, heads, folds) if recipe.twins else None
+    return Fitted(
+        models=tuple(models),
+        folds=folds,
+        material=material,
+        held_out=held_out,
+        spreads={m: fitted.spread for m, fitted in heads.items()},
+        losses=tuple(losses),
+    )
+
+
+def _folds(samples: Samples, recipe: Recipe, ancestor: Ancestor | None) -> NDArray[np.int8]:
+    known: dict[str, int] = {}
+    if ancestor is not None:
+        for key, group in zip(samples.keys.tolist(), samples.groups.tolist(), strict=True):
+            if key in ancestor.fold_of:
+                known.setdefault(group, ancestor.fold_of[key])
+    return grouping.assign(
+        samples.groups.tolist(), samples.targets, folds=recipe.folds, seed=recipe.seed, known=known
+    )
+
+
+def lesson_of(samples: Samples, modality: str, folds: NDArray[np.int8]) -> Lesson:
+    """What ``modality``'s head learns from."""
+    return Lesson(
+        features=samples.features[modality],
+        present=samples.present[modality],
+        targets=samples.targets,
+        weights=samples.teaching(modality),
+        folds=folds,
+        fold_count=int(folds.max()) + 1,
+    )
+
+
+def _fit_heads(
+    samples: Samples, recipe: Recipe, folds: NDArray[np.int8], ancestor: Ancestor | None
+) -> Generator[Step, None, tuple[dict[str, HeadFit], list[tuple[float, float | None]]]]:
+    """All heads in step with each other, so that one loss curve tells of all."""
+    working = {}
+    for m in samples.modalities:
+        start = None
+        if ancestor is not None and len(ancestor.models) == int(folds.max()) + 2:
+            start = [model.heads[m] for model in ancestor.models]
+        spread = None if recipe.spreads is None else recipe.spreads.get(m)
+        lesson = lesson_of(samples, m, folds)
+        working[m] = fit_head(lesson, seed=recipe.seed, spread=spread, start=start)
+    latest: dict[str, Trace] = {}
+    done: dict[str, HeadFit] = {}
+    losses: list[tuple[float, float | None]] = []
+    while working:
+        for m in list(working):
+            try:
+                while (trace := next(working[m])).loss is None:
+                    yield Step("training.phase.fitting", _share(len(losses)))
+                latest[m] = trace
+            except StopIteration as finished:
+                done[m] = finished.value
+                del working[m]
+        if working and latest:
+            step = _mean_trace(len(losses), list(latest.values()))
+            losses.append((step.loss or 0.0, step.held_out_loss))
+            yield Step("training.phase.fitting", _share(len(losses)), step)
+    return {m: done[m] for m in samples.modalities}, losses
+
+
+def _share(iterations: int) -> float:
+    """How far the heads have come; how many iterations they need is not known beforehand."""
+    return 0.8 * iterations / (iterations + 8.0)
+
+
+def _mean_trace(iteration: int, traces: list[Trace]) -> Trace:
+    loss = float(np.mean([t.loss for t in traces if t.loss is not None]))
+    outside = [t.held_out_loss for t in traces if t.held_out_loss is not None]
+    return Trace(iteration, loss, float(np.mean(outside)) if outside else None)
+
+
+def _second_stages(
+    samples: Samples, heads: dict[str, HeadFit], folds: NDArray[np.int8], fusion: Fusion,
+    recipe: Recipe,
+) -> Generator[Step, None, tuple[list[Model], Material]]:
+    """Calibration and fusion of all rows, then without each fold."""
+    truths = {m: samples.truth(m) for m in samples.modalities}
+    judged = samples.judged
+    count = int(folds.max()) + 1 if recipe.twins else 0
+    models: list[Model] = []
+    materials: list[Material] = []
+    for index in range(1 + count):
+        inside = np.ones(len(samples), bool) if index == 0 else folds != index - 1
+        prior = _prior(samples.targets[inside])
+        calibrations = {}
+        for m in samples.modalities:
+            logits, truth = heads[m].held_out[inside], truths[m][inside]
+            calibrations[m] = calibrate(logits, truth, (~np.isnan(truth)).astype(np.float64))
+            yield Step("training.phase.calibrating", 0.8 + 0.05 * index / (1 + count))
+        chosen = inside & samples.complete
+        material = _material(samples.modalities, heads, calibrations, prior, chosen, judged, folds)
+        materials.append(material)
+        working = fusion.fit(material, weight=recipe.weight)
+        while True:
+            try:
+                next(working)
+            except StopIteration as finished:
+                fitted = finished.value
+                break
+            yield Step("training.phase.weighing", 0.85 + 0.15 * index / (1 + count))
+        models.append(
+            Model(
+                modalities=samples.modalities,
+                heads={m: heads[m].heads[index] for m in samples.modalities},
+                calibrations=calibrations,
+                prior=prior,
+                fusion=fitted,
+            )
+        )
+    return models, materials[0]
+
+
+def _prior(targets: NDArray[np.float32]) -> Floats:
+    """(findings,) log-odds of presence, half a label added to either side; NaN unlabelled."""
+    present = (targets == 1).sum(axis=0)
+    absent = (targets == 0).sum(axis=0)
+    odds = np.log((present + 0.5) / (absent + 0.5))
+    return np.where(present + absent > 0, odds, np.nan)
+
+
+def _material(
+    modalities: tuple[str, ...], heads: dict[str, HeadFit],
+    calibrations: dict[str, Calibration], prior: Floats, rows: NDArray[np.bool_], judged: Floats,
+    folds: NDArray[np.int8],
+) -> Material:
+    known = np.nan_to_num(prior)
+    evidence = {
+        m: np.nan_to_num(calibrations[m].apply(heads[m].held_out[rows]) - known)
+        for m in modalities
+    }
+    taught = {m: heads[m].heads[0].taught for m in modalities}
+    return Material(modalities, evidence, judged[rows], known, folds[rows], taught)
+
+
+def _held_out(
+    samples: Samples, models: list[Model], heads: dict[str, HeadFit], folds: NDArray[np.int8]
+) -> Opinions:
+    """Each row's opinions by the model of its own fold."""
+    parts: list[tuple[NDArray[np.intp], Opinions]] = []
+    for fold in range(len(models) - 1):
+        rows = np.flatnonzero(folds == fold)
+        model = models[1 + fold]
+        logits = {}
+        for m, fitted in heads.items():
+            values = model.calibrated(m, np.nan_to_num(fitted.held_out[rows]))
+            logits[m] = np.where(samples.present[m][rows, None], values, np.nan)
+        parts.append((rows, model.fuse(logits)))
+    return _joined(parts, len(folds))
+
+
+def _joined(parts: list[tuple[NDArray[np.intp], Opinions]], n: int) -> Opinions:
+    order = np.argsort(np.concatenate([rows for rows, _ in parts]), kind="stable")
+
+    def join(arrays: list[NDArray]) -> NDArray:
+        return np.concatenate(arrays)[order]
+
+    first = parts[0][1]
+    fused = type(first.fused)(
+        logits=join([o.fused.logits for _, o in parts]),
+        units={m: join([o.fused.units[m] for _, o in parts]) for m in first.fused.units},
+        prior=join([o.fused.prior for _, o in parts]),
+        weights=join([o.fused.weights for _, o in parts]),
+        complete=join([o.fused.complete for _, o in parts]),
+    )
+    return Opinions(fused, {m: join([o.logits[m] for _, o in parts]) for m in first.logits})

@@ -1,0 +1,167 @@
+"""The labels that hold, joined with the features that are cached: what heads and fusions fit on.
+
+Bit ``i`` of a label's basis is the ``i``-th modality of the features. A label may teach a head only
+where its bit is set, and the fusion only where every bit is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmreview.domain.cases import Partition
+from mmreview.domain.errors import FeaturesMissing, TooFewLabels
+from mmreview.domain.labels import LabelTable
+
+#: A reader's correction counts this many imported labels when a head learns: it was looked at on
+#: purpose, an imported label is often read off the report by a program. Calibration and fusion
+#: count every label once, so that probabilities keep their meaning.
+CORRECTION_WEIGHT = 2.0
+
+#: A finding can be learned from this many labels of either kind on.
+LEARNABLE = 5
+
+_BLOCK = 1024
+
+
+class CachedFeatures(Protocol):
+    """The read side of the feature cache (``ml.features``)."""
+
+    modalities: tuple[str, ...]
+
+    def width(self, modality: str) -> int:
+        """How many numbers describe one case."""
+        ...
+
+    def fingerprint(self, modality: str) -> str:
+        """What made the features: encoder, weights, preprocessing, view."""
+        ...
+
+    def matrix(
+        self, modality: str, hashes: Sequence[tuple[str, ...]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """(n, width) features, the mean over a case's hashes, and where there are any."""
+        ...
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Labelled cases with features. Arrays have one row a case; ``features[m]`` is (n, width)
+    with zeros where ``present[m]`` is False; ``targets`` is (n, findings) with NaN unlabelled."""
+
+    modalities: tuple[str, ...]
+    features: dict[str, NDArray[np.float32]]
+    present: dict[str, NDArray[np.bool_]]
+    keys: NDArray[np.int64]
+    groups: NDArray[np.str_]
+    audit: NDArray[np.bool_]
+    targets: NDArray[np.float32]
+    corrected: NDArray[np.bool_]
+    basis: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Samples:
+        """Some of the rows."""
+        return Samples(
+            modalities=self.modalities,
+            features={m: x[rows] for m, x in self.features.items()},
+            present={m: p[rows] for m, p in self.present.items()},
+            keys=self.keys[rows],
+            groups=self.groups[rows],
+            audit=self.audit[rows],
+            targets=self.targets[rows],
+            corrected=self.corrected[rows],
+            basis=self.basis[rows],
+        )
+
+    @property
+    def complete(self) -> NDArray[np.bool_]:
+        """Which rows have every modality."""
+        return np.logical_and.reduce([self.present[m] for m in self.modalities])
+
+    def teaching(self, modality: str) -> NDArray[np.float32]:
+        """(n, findings) weights with which labels teach ``modality``'s head, 0 where none does."""
+        bit = 1 << self.modalities.index(modality)
+        teaches = ~np.isnan(self.targets) & ((self.basis & bit) != 0)
+        teaches &= self.present[modality][:, None]
+        return teaches * np.where(self.corrected, CORRECTION_WEIGHT, 1.0).astype(np.float32)
+
+    @property
+    def judged(self) -> NDArray[np.float64]:
+        """(n, findings) truths that teach and measure the fused opinion: labels that rest on
+        every modality; NaN elsewhere."""
+        bits = (1 << len(self.modalities)) - 1
+        return np.where((self.basis & bits) == bits, self.targets, np.nan).astype(np.float64)
+
+    def truth(self, modality: str) -> NDArray[np.float64]:
+        """(n, findings) truths that measure ``modality``'s own opinion; NaN elsewhere."""
+        return np.where(self.teaching(modality) > 0, self.targets, np.nan).astype(np.float64)
+
+
+def usable(table: LabelTable, *, audit: bool) -> NDArray[np.bool_]:
+    """Which rows take part. Train rows do; audit rows only measure (``audit``); the control
+    partition does neither: it stays the untouched arm that the queue is compared with."""
+    wanted = {Partition.TRAIN, Partition.AUDIT} if audit else {Partition.TRAIN}
+    return np.array([partition in wanted for partition in table.partitions], bool)
+
+
+def require_labels(table: LabelTable) -> None:
+    """Raise TooFewLabels unless some finding has enough labels of both kinds to train on.
+
+    ``needed`` is the least number of further labels that would do.
+    """
+    targets = table.targets[usable(table, audit=False)]
+    lacking = sum(
+        np.maximum(LEARNABLE - (targets == value).sum(axis=0), 0) for value in (1.0, 0.0)
+    )
+    needed = int(np.min(lacking)) if np.size(lacking) else 2 * LEARNABLE
+    if needed:
+        raise TooFewLabels(needed=needed, count=needed)
+
+
+def gather(
+    features: CachedFeatures, table: LabelTable, *, audit: bool
+) -> Generator[float, None, Samples]:
+    """Read the features of the usable rows, block by block; yields the share that is done.
+
+    Raises:
+        FeaturesMissing: not one train row has a cached feature.
+    """
+    rows = np.flatnonzero(usable(table, audit=audit))
+    found: dict[str, NDArray[np.float32]] = {}
+    present: dict[str, NDArray[np.bool_]] = {}
+    modalities = tuple(features.modalities)
+    for position, modality in enumerate(modalities):
+        hashes = [table.hashes.get(modality, ((),) * len(table.keys))[row] for row in rows]
+        values = np.zeros((len(rows), features.width(modality)), np.float32)
+        there = np.zeros(len(rows), bool)
+        for begin in range(0, len(rows), _BLOCK):
+            block = slice(begin, begin + _BLOCK)
+            values[block], there[block] = features.matrix(modality, hashes[block])
+            sound = np.isfinite(values[block]).all(axis=1)
+            if not sound.all():  # a damaged feature is no feature
+                there[block] &= sound
+                values[block][~sound] = 0
+            yield (position + min(1.0, (begin + _BLOCK) / len(rows))) / len(modalities)
+        values[~there] = 0
+        found[modality], present[modality] = values, there
+    partitions = np.array([str(p) for p in table.partitions])[rows]
+    if not any((there & (partitions == Partition.TRAIN)).any() for there in present.values()):
+        raise FeaturesMissing()
+    return Samples(
+        modalities=modalities,
+        features=found,
+        present=present,
+        keys=np.asarray(table.keys, np.int64)[rows],
+        groups=np.asarray(table.groups, dtype=str)[rows],
+        audit=partitions == Partition.AUDIT,
+        targets=np.asarray(table.targets, np.float32)[rows],
+        corrected=np.asarray(table.corrected, bool)[rows],
+        basis=np.asarray(table.basis, np.int8)[rows],
+    )

@@ -1,0 +1,275 @@
+"""The trainer: one round from a snapshot of labels to a durable, measured, judged bundle.
+
+read features → heads (all rows and each fold, warm from the parent) → calibration → fusion →
+metrics → gate → write. It is a generator that yields at least every tenth of a second, so that a
+cancel is quick; nothing touches the disk before the last step, and that step is atomic.
+
+Importing this module is light; no part of a round needs torch.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmreview import __version__
+from mmreview.domain.errors import BundleInvalid
+from mmreview.domain.labels import LabelTable
+from mmreview.domain.ports import Predictor, TrainingRequest, TrainingResult
+from mmreview.domain.progress import Progress, TrainingStep
+from mmreview.domain.versions import GateVerdict, LambdaChoice, Version
+from mmreview.ml import bundle as bundles
+from mmreview.ml import evaluation, gate
+from mmreview.ml.bundle import Bundle
+from mmreview.ml.fusion import fusion_named
+from mmreview.ml.model import Model
+from mmreview.ml.predictor import BundlePredictor
+from mmreview.ml.recipe import Ancestor, Fitted, Recipe, Step, fit
+from mmreview.ml.samples import CachedFeatures, Samples, gather, require_labels, usable
+
+Floats = NDArray[np.float64]
+
+#: The heads' regularisation is searched again once there are this many times the labels.
+_SEARCH_AGAIN = 1.5
+
+
+@dataclass(frozen=True)
+class _Parent:
+    """The champion's bundle with its columns in the order of the request's findings."""
+
+    bundle: Bundle
+    ancestor: Ancestor
+    sha256: str
+
+
+class FusionTrainer:
+    """``domain.ports.Trainer`` over the feature cache. Holds no state of a round."""
+
+    def __init__(self, features: CachedFeatures) -> None:
+        self._features = features
+
+    # --- training -----------------------------------------------------------------------------
+
+    def train(self, request: TrainingRequest) -> Generator[TrainingStep, None, TrainingResult]:
+        """Train one version (see ``domain.ports.Trainer``).
+
+        Raises:
+            TooFewLabels: no finding has enough labels of both kinds.
+            FeaturesMissing: nothing that is labelled is encoded yet.
+            FusionNotFound: there is no such fusion.
+        """
+        fusion_named(request.fusion)
+        require_labels(request.table)
+        parent = self._parent(request)
+        reading = gather(self._features, request.table, audit=True)
+        while True:
+            try:
+                share = next(reading)
+            except StopIteration as done:
+                everything: Samples = done.value
+                break
+            yield TrainingStep("training.phase.reading", 0.1 * share)
+        samples = everything.take(~everything.audit)
+        recipe = self._recipe(request, parent)
+        fitting = fit(samples, recipe, ancestor=parent.ancestor if parent else None)
+        while True:
+            try:
+                step = next(fitting)
+            except StopIteration as done:
+                fitted: Fitted = done.value
+                break
+            yield _training_step(step)
+        yield TrainingStep("training.phase.measuring", 0.95)
+        audit = everything.take(everything.audit)
+        measured = evaluation.measure_version(samples, fitted, audit, request.findings)
+        yield TrainingStep("training.phase.measuring", 0.97)
+        verdict = _judge(request, samples, fitted, audit, parent)
+        yield TrainingStep("training.phase.measuring", 0.99)
+        card = self._card(request, recipe, samples, fitted, parent, measured)
+        fold_of = dict(zip(samples.keys.tolist(), fitted.folds.tolist(), strict=True))
+        sha256 = bundles.write(Bundle(fitted.models, fold_of, card), request.folder)
+        return TrainingResult(sha256, request.fusion, measured, verdict)
+
+    def _parent(self, request: TrainingRequest) -> _Parent | None:
+        """The champion's bundle, if it can be read and its encoders are today's."""
+        if request.parent is None or request.parent_folder is None:
+            return None
+        version = request.parent
+        try:
+            bundle = bundles.read(request.parent_folder, version=version.id, sha256=version.sha256)
+            self._check_encoders(bundle, version.id)
+        except BundleInvalid:
+            return None
+        order = {name: t for t, name in enumerate(bundle.card["findings"])}
+        columns = np.array([order.get(name, -1) for name in request.findings])
+        models = tuple(_rearranged(model, columns) for model in bundle.models)
+        return _Parent(bundle, Ancestor(models, bundle.fold_of), version.sha256)
+
+    def _check_encoders(self, bundle: Bundle, version: int) -> None:
+        modalities = tuple(bundle.card["modalities"])
+        if modalities != tuple(self._features.modalities):
+            raise BundleInvalid(
+                "error.bundle_other_modalities", version=version, modalities=", ".join(modalities)
+            )
+        for m, fingerprint in bundle.card["encoders"].items():
+            if fingerprint != self._features.fingerprint(m):
+                raise BundleInvalid("error.bundle_other_encoder", version=version, modality=m)
+
+    @staticmethod
+    def _recipe(request: TrainingRequest, parent: _Parent | None) -> Recipe:
+        """A routine round keeps the parent's regularisation until the labels have grown."""
+        spreads: Mapping[str, float] | None = None
+        if parent is not None:
+            searched = parent.bundle.card["regularisation"]
+            if _labels(request.table) < _SEARCH_AGAIN * searched["labels"]:
+                spreads = searched["spreads"]
+        return Recipe(request.fusion, request.weight, request.seed, spreads)
+
+    def _card(
+        self, request: TrainingRequest, recipe: Recipe, samples: Samples, fitted: Fitted,
+        parent: _Parent | None, measured: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        model = fitted.models[0]
+        if recipe.spreads is not None and parent is not None:
+            searched = parent.bundle.card["regularisation"]["labels"]
+        else:
+            searched = _labels(request.table)
+        return {
+            "schema": request.schema,
+            "findings": list(request.findings),
+            "modalities": list(samples.modalities),
+            "encoders": {m: self._features.fingerprint(m) for m in samples.modalities},
+            "fusion": request.fusion,
+            "weight": str(request.weight),
+            "lambda": {
+                "serving": dict(model.fusion.weights),
+                "cv": dict(model.fusion.weights_cv),
+                "learned": dict(model.fusion.weights_learned),
+            },
+            "calibration": "slope and offset per finding, slopes drawn to the pooled one",
+            "regularisation": {"spreads": fitted.spreads, "labels": searched},
+            "folds": len(fitted.models) - 1,
+            "counts": {
+                "cases": len(samples),
+                "groups": len(np.unique(samples.groups)),
+                "labels": _labels(request.table),
+                "corrections": request.table.corrections,
+            },
+            "through_seq": request.table.through_seq,
+            "seed": request.seed,
+            "parent": parent.sha256 if parent else None,
+            "metrics": dict(measured),
+            "environment": {
+                "mmreview": __version__,
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+                "machine": platform.machine(),
+            },
+        }
+
+    # --- measuring and serving ----------------------------------------------------------------
+
+    def evaluate(
+        self, table: LabelTable, *, findings: tuple[str, ...], folds: int, seed: int,
+        weight: LambdaChoice,
+    ) -> Generator[Progress, None, dict[str, Any]]:
+        """Grouped nested cross-validation (see ``domain.ports.Trainer``)."""
+        require_labels(table)
+        reading = gather(self._features, table, audit=False)
+        while True:
+            try:
+                share = next(reading)
+            except StopIteration as done:
+                samples: Samples = done.value
+                break
+            yield Progress("progress.evaluate", round(5 * share), 100)
+        return (
+            yield from evaluation.nested(
+                samples, findings=findings, folds=folds, seed=seed, weight=weight
+            )
+        )
+
+    def load(self, version: Version, folder: Any) -> Predictor:
+        """Load a bundle after checking its hash and its encoders (BundleInvalid)."""
+        bundle = bundles.read(folder, version=version.id, sha256=version.sha256)
+        self._check_encoders(bundle, version.id)
+        return BundlePredictor(version.id, bundle, self._features)
+
+
+def _labels(table: LabelTable) -> int:
+    return int((~np.isnan(table.targets[usable(table, audit=False)])).sum())
+
+
+def _training_step(step: Step) -> TrainingStep:
+    trace = step.trace
+    return TrainingStep(
+        step.phase,
+        0.1 + 0.85 * step.share,
+        iteration=trace.iteration,
+        loss=trace.loss,
+        held_out_loss=trace.held_out_loss,
+    )
+
+
+def _rearranged(model: Model, columns: NDArray[np.intp]) -> Model:
+    """A model with its findings in another order; one it does not know (-1) has no opinion."""
+    known = columns >= 0
+    heads = {
+        m: replace(
+            head,
+            weights=np.where(known, head.weights[:, columns], 0).astype(np.float32),
+            bias=np.where(known, head.bias[columns], 0.0),
+            taught=known & head.taught[columns],
+        )
+        for m, head in model.heads.items()
+    }
+    calibrations = {
+        m: replace(c, slope=c.slope[columns], offset=c.offset[columns])
+        for m, c in model.calibrations.items()
+    }
+    fusion = replace(model.fusion, gain=model.fusion.gain[columns], bias=model.fusion.bias[columns])
+    prior = np.where(known, model.prior[columns], np.nan)
+    return Model(model.modalities, heads, calibrations, prior, fusion)
+
+
+def _judge(
+    request: TrainingRequest, samples: Samples, fitted: Fitted, audit: Samples,
+    parent: _Parent | None,
+) -> GateVerdict:
+    """Challenger against champion on the audit partition, or across folds."""
+    on_audit = gate.big_enough(audit.judged)
+    basis = "audit" if on_audit else "cross_validation"
+    cases = len(audit) if on_audit else len(samples)
+    if request.parent is None:
+        return gate.first(basis, cases)
+    if parent is None:
+        return gate.incomparable(basis, cases)
+    models = parent.ancestor.models
+    if on_audit:
+        mine, theirs = (
+            model.opinions(audit.features, audit.present).probabilities["fused"]
+            for model in (fitted.models[0], models[0])
+        )
+        bout = gate.Bout(audit.judged, mine, theirs, audit.groups, None, basis)
+    else:
+        mine = fitted.held_out.probabilities["fused"]
+        theirs = _unseen(parent.ancestor, samples)
+        bout = gate.Bout(samples.judged, mine, theirs, samples.groups, fitted.folds, basis)
+    return gate.judge(bout, seed=request.seed)
+
+
+def _unseen(ancestor: Ancestor, samples: Samples) -> Floats:
+    """(n, findings) fused probabilities of the parent on cases that it, or its twin, never saw."""
+    fold = np.array([ancestor.fold_of.get(key, -1) for key in samples.keys.tolist()])
+    result = np.full(samples.targets.shape, np.nan)
+    for value in np.unique(fold):
+        rows = fold == value
+        part = samples.take(rows)
+        opinions = ancestor.models[1 + int(value)].opinions(part.features, part.present)
+        result[rows] = opinions.probabilities["fused"]
+    return result

@@ -1,13 +1,13 @@
 """Small painted pieces that the strips of the window share: a line of text that is elided rather
-than cut, a chip, and a button that looks like text. They ask the theme while they paint, so a
-change of theme is one ``update``.
+than cut, a chip, a button that looks like text, a slim progress bar, a check box. They ask the
+theme while they paint, so a change of theme is one ``update``.
 """
 
 from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QFontMetricsF,
@@ -17,7 +17,14 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QCheckBox,
+    QProgressBar,
+    QSizePolicy,
+    QToolTip,
+    QWidget,
+)
 
 from mmreview.ui import theme
 from mmreview.ui.theme import UNIT
@@ -231,3 +238,86 @@ class TextButton(QAbstractButton):
         painter.drawPolyline(
             [QPointF(x - r - 1, y - tip), QPointF(x, y + tip), QPointF(x + r + 1, y - tip)]
         )
+
+
+class ThinProgress(QProgressBar):
+    """A slim bar in the foreground's colour, 0 to 1000; a range of 0 to 0 is an empty track."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setRange(0, 1000)
+        self.setTextVisible(False)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """As thin as a bar can be read."""
+        return QSize(30 * UNIT, UNIT + 1)
+
+    def minimumSizeHint(self) -> QSize:
+        """Any width."""
+        return QSize(2 * UNIT, UNIT + 1)
+
+    def paintEvent(self, _: QPaintEvent) -> None:
+        """Draw track and value."""
+        colours = theme.current()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colours.track)
+        box = QRectF(self.rect())
+        painter.drawRoundedRect(box, 2, 2)
+        if self.maximum() > 0 and self.value() > 0:
+            box.setWidth(max(2.0, box.width() * self.value() / self.maximum()))
+            painter.setBrush(colours.text)
+            painter.drawRoundedRect(box, 2, 2)
+        painter.end()
+
+
+class CheckLine(QCheckBox):
+    """A check box in the theme's colours: an empty box is as visible as a checked one."""
+
+    def __init__(self, text: str, *, size: float = theme.SMALL) -> None:
+        super().__init__(text)
+        self._font = theme.font(size)
+        self._side = 3 * UNIT + 1
+
+    def sizeHint(self) -> QSize:
+        """Box and text."""
+        metrics = QFontMetricsF(self._font)
+        width = self._side + 2 * UNIT + math.ceil(metrics.horizontalAdvance(self.text())) + UNIT
+        return QSize(width, max(5 * UNIT, math.ceil(metrics.height()) + UNIT))
+
+    def minimumSizeHint(self) -> QSize:
+        """All of it."""
+        return self.sizeHint()
+
+    def hitButton(self, point: QPoint) -> bool:
+        """Box and text both take a click."""
+        return self.rect().contains(point)
+
+    def paintEvent(self, _: QPaintEvent) -> None:
+        """Draw box, tick, text and focus ring."""
+        colours = theme.current()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(0.5, (self.height() - self._side) / 2 + 0.5, self._side - 1, self._side - 1)
+        on, enabled = self.isChecked(), self.isEnabled()
+        edge = colours.focus if self.hasFocus() else colours.muted if enabled else colours.faint
+        fill = colours.text if enabled else colours.faint
+        painter.setPen(QPen(edge, 1.5 if self.hasFocus() else 1))
+        painter.setBrush(fill if on else Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(box, 2.5, 2.5)
+        if on:
+            painter.setPen(QPen(colours.on_fill, 1.6))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            shape = ((0.22, 0.52), (0.43, 0.73), (0.78, 0.28))
+            painter.drawPolyline(
+                [QPointF(box.x() + x * box.width(), box.y() + y * box.height()) for x, y in shape]
+            )
+        painter.setFont(self._font)
+        painter.setPen(colours.muted if enabled else colours.faint)
+        text = QRectF(self.rect()).adjusted(self._side + 1.5 * UNIT, 0, 0, 0)
+        painter.drawText(
+            text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, self.text()
+        )
+        painter.end()

@@ -250,6 +250,9 @@ def _style_sheet(theme: Theme) -> str:
     QLineEdit, QSpinBox, QComboBox {{ background: {t['background']}; color: {t['text']};
         border: 1px solid {t['line']}; border-radius: 4px; padding: 4px 8px; min-height: 18px;
         selection-background-color: {t['image']}; selection-color: {t['on_fill']}; }}
+    QSpinBox QLineEdit, QComboBox QLineEdit {{ border: none; padding: 0 6px; min-height: 0;
+        background: transparent; }}
+    QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: none; }}
     QLineEdit:focus, QSpinBox:focus, QComboBox:focus {{ border-color: {t['focus']}; }}
     QMenu {{ background: {t['raised']}; border: 1px solid {t['line']}; padding: 4px; }}
     QMenu::item {{ padding: 4px 24px 4px 12px; border-radius: 3px; }}

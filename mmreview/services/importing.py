@@ -271,12 +271,18 @@ class _Intake:
     ) -> dict[str, Partition]:
         """The partition of each row: the case's own, else the group's own, else drawn."""
         groups = self._cases.partitions(sorted({found.group for found in changed}))
+        own = {
+            found.row.id: self._cases.find(found.row.id).partition
+            for found in changed
+            if found.row.id in known
+        }
+        for found in changed:  # a case that moves to a group nobody is in yet brings its own
+            if found.row.id in own:
+                groups.setdefault(found.group, own[found.row.id])
         return {
-            found.row.id: (
-                self._cases.find(found.row.id).partition
-                if found.row.id in known
-                else groups.get(found.group) or self._draw.partition(found.group)
-            )
+            found.row.id: own.get(found.row.id)
+            or groups.get(found.group)
+            or self._draw.partition(found.group)
             for found in changed
         }
 

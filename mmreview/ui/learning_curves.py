@@ -96,6 +96,7 @@ class LearningCurves(QWidget):
         self._layout.removeItem(self._layout.itemAt(1))
         self._layout.addWidget(self._plot, 1)
         self._plot.setMinimumSize(0, 0)
+        self._plot.show()
         self._restyle()
 
     def changeEvent(self, event: QEvent) -> None:

@@ -187,6 +187,14 @@ class StatusBar(QWidget):
         if text:
             self._retry.hide()
 
+    def clear(self) -> None:
+        """No project is open: nothing to save, no version."""
+        self._saved.show_text(tr("ui.status.nothing"), "muted")
+        self._retry.hide()
+        self.set_read_only("")
+        self.set_synthetic(False)
+        self.show_version(None)
+
     # --- what it runs on --------------------------------------------------------------------------
 
     def show_device(self, text: str) -> None:

@@ -82,6 +82,7 @@ class LearningPanel(QWidget):
         self._after.setKeyboardTracking(False)
         self._after.setSuffix(tr("ui.learning.corrections_suffix"))
         self._after.setFont(theme.font(theme.SMALL, tabular=True))
+        self._after.lineEdit().setTextMargins(UNIT, 0, 0, 0)
         self._after.setToolTip(tr("ui.learning.after"))
         self._automatic.toggled.connect(self._on_automatic_changed)
         self._after.valueChanged.connect(self._on_automatic_changed)

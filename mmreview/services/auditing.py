@@ -50,9 +50,9 @@ class Auditing:
         for batch in self._cases.batches():
             for case in batch:
                 for image in case.images:
-                    problem = self._image_problem(case.id, image.path, image.sha256)
-                    if problem is not None:
-                        problems.append(problem)
+                    damage = self._image_problem(case.id, image.path, image.sha256)
+                    if damage is not None:
+                        problems.append(damage)
                 if case.report is not None and _sha256(case.report.encode()) != case.report_sha256:
                     problems.append(Message("verify.report_changed", {"case": case.id}))
             done += len(batch)

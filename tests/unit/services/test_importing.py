@@ -16,7 +16,7 @@ from mmreview.domain.ports import UpsertCounts
 from mmreview.domain.reads import Event, EventKind
 from mmreview.formats import open_source
 from mmreview.imaging.decoding import probe
-from mmreview.services import importing
+from mmreview.services import image_shelf, importing
 from mmreview.services.importing import Importing, ImportOptions
 from mmreview.translation import catalogue
 
@@ -236,9 +236,9 @@ def bad_rows(world):
         "import.image.empty": {"image": "empty.png"},
         "import.image.not_an_image": {"image": "text.png"},
         "import.image.damaged": {"images": ["good.png", "cut.png"]},
-        "import.image_outside": {"image": "../outside.png"},
-        "import.image_outside ": {"image": "link.png"},
-        "import.image_outside  ": {"image": str(world.root.parent / "outside.png")},
+        "import.image.outside": {"image": "../outside.png"},
+        "import.image.outside ": {"image": "link.png"},
+        "import.image.outside  ": {"image": str(world.root.parent / "outside.png")},
         "import.image.missing ": {"image": "loop.png"},
         "import.image.missing  ": {"image": "n" * 5000},
         "import.nothing_to_read": {"labels": ["Edema"]},
@@ -419,7 +419,7 @@ def test_an_image_that_cannot_be_written_is_not_half_there(world, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(importing.os, "fsync", fail)
+        patched.setattr(image_shelf.os, "fsync", fail)
         with pytest.raises(WriteFailed) as caught:
             world.run(path)
     assert caught.value.params["detail"] == "No space left on device"

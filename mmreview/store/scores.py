@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import bindparam, delete, exists, select
+from sqlalchemy import bindparam, delete, exists, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from mmreview.domain.errors import ProjectDamaged, ProjectReadOnly, WriteFailed
@@ -28,29 +28,40 @@ T = TypeVar("T")
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS {schema}.scores (
-    version INTEGER NOT NULL, key INTEGER NOT NULL, conflict REAL, priority REAL,
-    reason TEXT NOT NULL, reason_params TEXT NOT NULL, PRIMARY KEY (version, key)
-) WITHOUT ROWID
+    id INTEGER NOT NULL PRIMARY KEY, conflict REAL, priority REAL,
+    reason TEXT NOT NULL, reason_params TEXT NOT NULL
+)
 """
+
+#: How far a version's number is shifted in ``scores.id`` to leave room for the case's key.
+_SHIFT = 32
 
 _insert = insert(scores)
 _REPLACE = Query(
     _insert.on_conflict_do_update(
-        index_elements=["version", "key"],
-        set_={name: _insert.excluded[name] for name in scores.c.keys()[2:]},
+        index_elements=["id"],
+        set_={column.name: _insert.excluded[column.name] for column in scores.c},
     )
 )
-_DROP_OLDER = Query(delete(scores).where(scores.c.version < bindparam("serving")))
-_DROP_NEWER = Query(delete(scores).where(scores.c.version > bindparam("serving")))
-_FORGET = Query(delete(scores).where(scores.c.key == bindparam("changed")))
+_DROP_OLDER = Query(delete(scores).where(scores.c.id < bindparam("base")))
+_DROP_NEWER = Query(delete(scores).where(scores.c.id >= bindparam("end")))
+_KEY = scores.c.id.op("&")((1 << _SHIFT) - 1)
+_FORGET = Query(
+    delete(scores).where(
+        _KEY.in_(select(func.json_each(bindparam("changed")).table_valued("value").c.value))
+    )
+)
 _MISSING = Query(
     select(worklist.c.key)
-    .where(
-        ~exists().where(scores.c.version == bindparam("version"), scores.c.key == worklist.c.key)
-    )
+    .where(~exists().where(scores.c.id == worklist.c.key + bindparam("base")))
     .order_by(worklist.c.key)
     .limit(bindparam("limit"))
 )
+
+
+def base_of(version: int) -> int:
+    """What is added to a case's key for the ``id`` of its score under ``version``."""
+    return version << _SHIFT
 
 
 class ScoreCache:
@@ -69,7 +80,7 @@ class ScoreCache:
         for uri in self._uris():
             try:
                 connection.execute("ATTACH ? AS cache", (uri,))
-                connection.execute("SELECT key FROM cache.scores LIMIT 1").fetchone()
+                connection.execute("SELECT id FROM cache.scores LIMIT 1").fetchone()
                 return
             except sqlite3.DatabaseError:
                 with suppress(sqlite3.DatabaseError):
@@ -85,7 +96,7 @@ class ScoreCache:
             return (f"{file}?mode=ro", f"{file}?immutable=1") if self._path.exists() else ()
         return (f"{file}?mode=rw", f"{file}?mode=rw")  # once more after it was made anew
 
-    def write(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    def write(self, work: Callable[[sqlite3.Connection], object]) -> None:
         """Run ``work`` in a transaction of the cache. A damaged cache is replaced, once.
 
         Raises:
@@ -100,7 +111,7 @@ class ScoreCache:
                 self._replace()
                 self._transact(work)
 
-    def _transact(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    def _transact(self, work: Callable[[sqlite3.Connection], object]) -> None:
         if self._writer is None:
             raise ProjectClosed(path=str(self._path.parent.parent))
         try:
@@ -182,8 +193,7 @@ class SqlScoreStore:
         self._refuse_read_only()
         rows = [
             {
-                "version": version,
-                "key": score.key,
+                "id": base_of(version) + score.key,
                 "conflict": score.conflict,
                 "priority": score.priority,
                 "reason": score.reason,
@@ -191,7 +201,7 @@ class SqlScoreStore:
             }
             for score in scores
         ]
-        self._cache.write(lambda connection: _run_many(connection, _REPLACE, rows))
+        self._cache.write(lambda connection: connection.executemany(_REPLACE.sql, rows))
 
     def serve(self, version: int | None) -> None:
         """Sort and mark the worklist by this version's scores from now on; drop the others."""
@@ -202,22 +212,22 @@ class SqlScoreStore:
             self._cache.write(self._drop_others)
 
     def _drop_others(self, connection: sqlite3.Connection) -> None:
-        _DROP_OLDER.run(connection, serving=self.serving)
-        _DROP_NEWER.run(connection, serving=self.serving)
+        _DROP_OLDER.run(connection, base=base_of(self.serving))
+        _DROP_NEWER.run(connection, end=base_of(self.serving + 1))
 
     def missing(self, version: int, limit: int) -> list[int]:
         """Keys of up to ``limit`` cases without a score under ``version``."""
         return self.reading(
             lambda connection: [
-                key for (key,) in _MISSING.run(connection, version=version, limit=limit)
+                key for (key,) in _MISSING.run(connection, base=base_of(version), limit=limit)
             ]
         )
 
     def forget(self, keys: Iterable[int]) -> None:
         """Drop the scores of cases that an import is about to change."""
-        rows = [{"changed": key} for key in keys]
-        if rows:
-            self._cache.write(lambda connection: _run_many(connection, _FORGET, rows))
+        changed = json.dumps(list(keys))
+        if changed != "[]":
+            self._cache.write(lambda connection: _FORGET.run(connection, changed=changed))
 
     def reading(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Read with the cache attached; a damaged cache is replaced and the read done again."""
@@ -233,12 +243,6 @@ class SqlScoreStore:
     def _refuse_read_only(self) -> None:
         if self._database.read_only:
             raise ProjectReadOnly(path=str(self._database.folder))
-
-
-def _run_many(
-    connection: sqlite3.Connection, query: Query, rows: Sequence[Mapping[str, Any]]
-) -> None:
-    connection.executemany(query.sql, rows)
 
 
 def reason_params(text: str | None) -> dict[str, Any]:

@@ -168,17 +168,17 @@ versions = Table(
     Index("ix_versions_champion", "role", unique=True, sqlite_where=text("role = 'champion'")),
 )
 
-#: In the attached cache, outside trail, migrations and backups.
+#: In the attached cache, outside trail, migrations and backups. ``id`` is the version in the high
+#: and the case's key in the low 32 bits: a worklist scan in order of keys then finds each score
+#: right behind the one before.
 scores = Table(
     "scores",
     MetaData(),
-    Column("version", Integer, primary_key=True),
-    Column("key", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True),
     Column("conflict", Real),
     Column("priority", Real),
     Column("reason", Text, nullable=False),
     Column("reason_params", Text, nullable=False),
-    sqlite_with_rowid=False,
     schema="cache",
 )
 

@@ -18,15 +18,16 @@ import json
 import re
 from array import array
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Select,
     and_,
     bindparam,
     case,
+    cast,
     column,
     exists,
     func,
@@ -48,16 +49,25 @@ from mmreview.domain.cases import (
 from mmreview.domain.findings import FindingSchema, State
 from mmreview.domain.predictions import CONFLICT_MARK
 from mmreview.store.labels import LETTERS
-from mmreview.store.scores import SqlScoreStore, reason_params
+from mmreview.store.scores import SqlScoreStore, base_of, reason_params
 from mmreview.store.tables import Query, cases, corrections, labels, scores, worklist
 
-_SERVED = and_(scores.c.key == worklist.c.key, scores.c.version == bindparam("serving"))
-_SCORED = worklist.outerjoin(scores, _SERVED)
+# ``base`` is the serving version's part of a score's id.
+_SCORED = worklist.outerjoin(scores, scores.c.id == worklist.c.key + bindparam("base"))
+
+
+def _steps(score: ColumnElement[Any]) -> ColumnElement[int]:
+    """A score in steps of a billionth, what is missing far below: SQLite sorts 100,000 integers
+    in two thirds of the time that it needs for numbers with a fraction."""
+    return func.coalesce(cast(score * 1e9, Integer), -(1 << 49))
+
 
 _ORDERS: dict[WorklistSort, tuple[ColumnElement[Any], ...]] = {
-    # SQLite sorts NULL below every number, so that descending puts what is missing last.
-    WorklistSort.PRIORITY: (worklist.c.done, scores.c.priority.desc(), worklist.c.key),
-    WorklistSort.CONFLICT: (scores.c.conflict.desc(), worklist.c.key),
+    WorklistSort.PRIORITY: (
+        worklist.c.done.op("<<")(50) - _steps(scores.c.priority),
+        worklist.c.key,
+    ),
+    WorklistSort.CONFLICT: (-_steps(scores.c.conflict), worklist.c.key),
     WorklistSort.ID: (worklist.c.sort_id, worklist.c.key),
 }
 _LACKS = or_(worklist.c.has_image == 0, worklist.c.has_report == 0)
@@ -146,18 +156,16 @@ class Worklist:
         """
         query = self._query(where, sort)
         text = where.text.strip().replace("\0", "")
-        params: dict[str, object] = {"serving": self._scores.serving}
+        params: dict[str, object] = {"base": base_of(self._scores.serving)}
         if text:
             params["phrase"] = '"' + text.replace('"', '""') + '"'
             params["like"] = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
         if where.finding:
             place = self._schema.index(where.finding)
             params |= {"finding": self._schema.names[place], "place": place + 1}
-        return self._scores.reading(
-            lambda connection: array(
-                "q", map(itemgetter(0), query.run(connection, **params).fetchall())
-            )
-        )
+        # One text of all keys: 100,000 rows of one number each would take longer to fetch.
+        text = self._scores.reading(lambda connection: query.value(connection, **params))
+        return array("q", json.loads(text))
 
     def _query(self, where: WorklistFilter, sort: WorklistSort) -> Query:
         long = len(where.text.strip()) >= 3
@@ -177,7 +185,8 @@ class Worklist:
             if where.conflict or sort is not WorklistSort.ID:
                 statement = statement.select_from(_SCORED)
             conditions = [condition for wanted, condition in chosen if wanted]
-            self._queries[shape] = Query(statement.where(*conditions))
+            inner = statement.where(*conditions).subquery()
+            self._queries[shape] = Query(select(func.json_group_array(inner.c.key)))
         return self._queries[shape]
 
     def rows(self, keys: Sequence[int]) -> list[WorklistRow]:
@@ -186,7 +195,7 @@ class Worklist:
         found = self._scores.reading(
             lambda connection: {
                 row[0]: _row(row)
-                for row in _ROWS.run(connection, wanted=wanted, serving=self._scores.serving)
+                for row in _ROWS.run(connection, wanted=wanted, base=base_of(self._scores.serving))
             }
         )
         return [found[key] for key in keys if key in found]
@@ -195,7 +204,7 @@ class Worklist:
         """How many cases each filter would keep. ``unread`` are those that no reader has
         committed a read of, begun or not."""
         total, read, corrected, lacking, conflicting = self._scores.reading(
-            lambda connection: _COUNTS.one(connection, serving=self._scores.serving)
+            lambda connection: _COUNTS.one(connection, base=base_of(self._scores.serving))
         )
         return WorklistCounts(
             total=total,

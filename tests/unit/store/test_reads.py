@@ -1,0 +1,241 @@
+"""Corrections, undo and committed reads: what they store, what holds after them."""
+
+import sqlite3
+import threading
+
+import pytest
+
+from mmreview.domain.cases import ReadStatus
+from mmreview.domain.errors import CaseNotFound, MmreviewError, WriteFailed
+from mmreview.domain.findings import Basis, State
+from mmreview.domain.reads import GENESIS_HASH, EventKind, NewEvent, event_hash
+from mmreview.store.audit import verify_trail
+
+P, A, U, UNSET = State.PRESENT, State.ABSENT, State.UNCERTAIN, State.UNSET
+
+
+def holding(store, key=1):
+    return {name: (str(s.state), s.reader) for name, s in store.cases.states(key).items()}
+
+
+def row(store, key=1):
+    [found] = store.cases.worklist_rows([key])
+    return found
+
+
+def test_the_trail_begins_with_the_project(store):
+    [event] = store.events.events()
+    assert (event.seq, event.kind, event.prev_hash) == (1, "project_created", GENESIS_HASH)
+    assert event.data["findings"] == ["Edema", "Pleural Effusion", "No Finding"]
+
+
+def test_events_are_chained_by_hashes_over_their_fields(filled, correct):
+    correct(1, "Edema", A)
+    correct(2, "Edema", P, basis=Basis.IMAGE, version=3)
+    first, second, third = filled.events.events()
+    assert second.prev_hash == first.hash
+    assert third.prev_hash == second.hash
+    assert third.hash == event_hash(
+        seq=3, kind="correction", actor="ana", at=third.at, case="b", read=1, stage="model",
+        payload=third.payload, prev_hash=second.hash,
+    )
+    assert third.data == {
+        "finding": "Edema", "before": "unset", "before_basis": "both", "after": "present",
+        "basis": "image", "version": 3,
+    }  # fmt: skip
+    assert third.at.endswith("Z")
+    assert filled.events.last_seq() == 3
+
+
+def test_a_correction_overrides_the_import_and_remembers_it(filled, correct):
+    changed = correct(1, "edema", A, basis=Basis.REPORT, version=7)
+    state = filled.cases.states(1)["Edema"]
+    assert (state.state, state.previous, state.reader) == (A, P, "ana")
+    assert (state.basis, state.version, state.seq) == (Basis.REPORT, 7, changed.seq)
+    assert state == changed.after
+    assert holding(filled)["Pleural Effusion"] == ("absent", "")
+
+
+def test_unset_is_a_state_that_overrides_the_import(filled, correct):
+    correct(1, "Edema", UNSET)
+    assert holding(filled)["Edema"] == ("unset", "ana")
+
+
+def test_undo_walks_back_to_the_import_label(filled, correct, reviewing):
+    reader = reviewing(filled)
+    correct(1, "Edema", A)
+    correct(1, "Edema", U)
+    assert reader.undo("ana").after.state is A
+    assert holding(filled)["Edema"] == ("absent", "ana")
+    assert reader.undo("ana").after.state is P
+    assert holding(filled)["Edema"] == ("present", "")
+    assert reader.undo("ana") is None
+    assert row(filled).status is ReadStatus.UNREAD
+
+
+def test_a_correction_after_an_undo_is_undone_next(filled, correct, reviewing):
+    reader = reviewing(filled)
+    correct(1, "Edema", A)
+    correct(2, "Edema", A)
+    reader.undo("ana")
+    correct(3, "Edema", P)
+    assert reader.undo("ana").case == "c"
+    assert reader.undo("ana").case == "a"
+    assert filled.events.undoable("ana") is None
+
+
+def test_readers_undo_only_their_own(filled, correct, reviewing):
+    correct(1, "Edema", A, "ana")
+    correct(1, "Edema", U, "ben")
+    reviewing(filled).undo("ana")
+    assert holding(filled)["Edema"] == ("uncertain", "ben")
+    reviewing(filled).undo("ben")
+    assert holding(filled)["Edema"] == ("present", "")
+
+
+def test_nothing_is_undone_twice(filled, correct):
+    seq = correct(1, "Edema", A).seq
+    undo = NewEvent(EventKind.UNDO, "ana", "a", payload={"undoes": seq})
+    filled.events.append(undo)
+    with pytest.raises(MmreviewError) as refused:
+        filled.events.append(undo)
+    assert refused.value.code == "error.nothing_to_undo"
+    assert filled.events.last_seq() == seq + 1
+
+
+def test_a_committed_read_marks_the_case_and_counts(filled, correct, reviewing):
+    assert row(filled).status is ReadStatus.UNREAD
+    correct(1, "Edema", A)
+    assert row(filled).status is ReadStatus.STARTED
+    committed = reviewing(filled).commit_read(1, reader="ana")
+    assert (committed.read, committed.changed) == (1, 1)
+    assert row(filled).status is ReadStatus.READ
+    assert row(filled).read_at == committed.at
+    assert row(filled).corrections == 1
+    assert filled.events.read_number("a", "ana") == 2
+    assert filled.events.read_number("a", "ben") == 1
+    assert filled.events.read_number("b", "ana") == 1
+
+
+def test_agreement_sets_no_state(filled, reviewing):
+    reviewing(filled).commit_read(1, reader="ana")
+    assert holding(filled)["Edema"] == ("present", "")
+    assert not filled.cases.label_table().corrected.any()
+
+
+def test_corrections_since_a_version_leave_out_what_was_undone(filled, correct, reviewing):
+    first = correct(1, "Edema", A).seq
+    correct(2, "Edema", A)
+    correct(3, "Edema", A)
+    reviewing(filled).undo("ana")
+    assert filled.events.corrections_after(0) == 2
+    assert filled.events.corrections_after(first) == 1
+
+
+def test_events_of_one_case_and_after_a_number(filled, correct):
+    for key in (1, 2, 1, 3):
+        correct(key, "Edema", A)
+    assert [e.seq for e in filled.events.events(case="a")] == [2, 4]
+    assert [e.seq for e in filled.events.events(case="a", after=2)] == [4]
+    assert [e.seq for e in filled.events.events(after=3)] == [4, 5]
+
+
+def test_a_long_trail_comes_in_pages(filled, correct):
+    for number in range(1100):
+        finding = ("Edema", "No Finding")[number % 2]
+        filled.events.append(
+            NewEvent(
+                EventKind.CORRECTION, "ana", "a", 1, "model",
+                {"finding": finding, "before": "unset", "after": "present", "basis": "both"},
+            )  # fmt: skip
+        )
+    assert [e.seq for e in filled.events.events()] == list(range(1, 1102))
+    assert list(verify_trail(filled)) == []
+
+
+def test_an_unknown_case_stores_nothing(filled):
+    event = NewEvent(
+        EventKind.CORRECTION, "ana", "nobody",
+        payload={"finding": "Edema", "before": "unset", "after": "present", "basis": "both"},
+    )  # fmt: skip
+    with pytest.raises(CaseNotFound):
+        filled.events.append(event)
+    assert filled.events.last_seq() == 1
+    assert list(verify_trail(filled)) == []
+
+
+def test_the_database_itself_refuses_to_change_the_trail(filled, correct):
+    correct(1, "Edema", A)
+    for statement in ("UPDATE events SET actor = 'eve'", "DELETE FROM events WHERE seq = 2"):
+        with pytest.raises(WriteFailed) as refused, filled.database.write() as connection:
+            connection.execute(statement)
+        assert "append-only" in refused.value.params["detail"]
+    assert filled.events.last_seq() == 2
+
+
+def test_a_failed_commit_leaves_nothing_and_the_retry_works(filled, correct):
+    def full():
+        raise sqlite3.OperationalError("database or disk is full")
+
+    filled.database.before_commit = full
+    with pytest.raises(WriteFailed) as failed:
+        correct(1, "Edema", A)
+    assert failed.value.params["detail"] == "database or disk is full"
+    assert holding(filled)["Edema"] == ("present", "")
+    assert row(filled).corrections == 0
+    filled.database.before_commit = None
+    correct(1, "Edema", A)
+    assert holding(filled)["Edema"] == ("absent", "ana")
+    assert list(verify_trail(filled)) == []
+
+
+def test_a_full_disk_is_said_and_survived(filled, correct):
+    correct(1, "Edema", A)
+    writer = filled.database._writer
+    pages = writer.execute("PRAGMA page_count").fetchone()[0]
+    writer.execute(f"PRAGMA max_page_count = {pages}")
+    made = 0
+    with pytest.raises(WriteFailed) as failed:
+        for _ in range(2000):
+            correct(2, "Edema", A)
+            made += 1
+    assert "full" in failed.value.params["detail"]
+    assert row(filled, 2).corrections == made
+    assert list(verify_trail(filled)) == []
+    writer.execute("PRAGMA max_page_count = 1000000")
+    correct(2, "Edema", A)
+    assert row(filled, 2).corrections == made + 1
+
+
+def test_readers_do_not_wait_for_a_slow_commit(filled, correct):
+    inside, go = threading.Event(), threading.Event()
+
+    def slow():
+        inside.set()
+        assert go.wait(10)
+
+    filled.database.before_commit = slow
+    writer = threading.Thread(target=correct, args=(1, "Edema", A))
+    writer.start()
+    assert inside.wait(10)
+    assert holding(filled)["Edema"] == ("present", "")  # not durable yet, so not told
+    go.set()
+    writer.join()
+    assert holding(filled)["Edema"] == ("absent", "ana")
+
+
+def test_many_threads_write_one_chain(filled, correct, reviewing):
+    def work(name):
+        for number in range(20):
+            correct(1 + number % 3, "Edema", A, name)
+            if number % 5 == 4:
+                reviewing(filled).undo(name)
+
+    threads = [threading.Thread(target=work, args=(f"reader {n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert filled.events.last_seq() == 1 + 4 * (20 + 4)
+    assert filled.events.corrections_after(0) == 4 * 16
+    assert list(verify_trail(filled)) == []

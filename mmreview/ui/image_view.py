@@ -2,8 +2,9 @@
 
 ``ImagePanel`` tells it what to show: a prepared picture, a placeholder, or nothing yet. Every paint
 draws the visible part from the pyramid level that is just finer than the screen (see
-``image_pyramid``), so that no gesture needs a cache or a thread. At a scale of 1 each image pixel
-is exactly one screen pixel. Menu actions and the window's shortcuts call the public verbs.
+``image_pyramid``), so that no gesture needs a thread; only the part drawn last is kept. At a scale
+of 1 each image pixel is exactly one screen pixel. Menu actions and the window's shortcuts call the
+public verbs.
 
 Mouse: the wheel zooms to the cursor, left drag moves, right drag changes the window (to the right
 wider, up brighter), double click resets. Keys of its own: Shift with an arrow moves, Page up and
@@ -17,6 +18,7 @@ import math
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QFocusEvent,
+    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -30,7 +32,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from mmreview.translation import tr
 from mmreview.ui import theme
-from mmreview.ui.image_overlay import Corners
+from mmreview.ui.image_overlay import Corners, described
 from mmreview.ui.image_pyramid import PreparedPicture, Window, prepare
 from mmreview.ui.image_viewport import Viewport
 from mmreview.ui.placeholder import Placeholder, Sign
@@ -78,6 +80,7 @@ class ImageView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(40 * UNIT, 30 * UNIT)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)  # right drag is ours
         self._picture: PreparedPicture | None = None
         self._placeholder: Placeholder | None = None
         self._window = Window(0, 255)
@@ -85,6 +88,7 @@ class ImageView(QWidget):
         self._bottom = 0
         self._captions: tuple[str, ...] = ()
         self._overlay = True
+        self._kept: tuple[object, QImage] | None = None
         self._drag_from: QPointF | None = None
         self._drag_button = Qt.MouseButton.NoButton
         self._ring = False
@@ -94,6 +98,7 @@ class ImageView(QWidget):
     def show_picture(self, picture: PreparedPicture) -> None:
         """Show a picture whole and in its default window."""
         self._picture = picture
+        self._kept = None
         self._placeholder = None
         self._window = picture.window
         self._viewport.place((picture.width, picture.height))
@@ -102,6 +107,7 @@ class ImageView(QWidget):
     def show_placeholder(self, placeholder: Placeholder | None) -> None:
         """Show words instead of a picture, or with None an empty view (a picture is coming)."""
         self._picture = None
+        self._kept = None
         self._placeholder = placeholder
         self._viewport.place((0, 0))
         self.setAccessibleDescription(placeholder.text if placeholder is not None else "")
@@ -130,7 +136,7 @@ class ImageView(QWidget):
         return self._placeholder
 
     @property
-    def window(self) -> Window:
+    def grey_window(self) -> Window:
         """The grey values that are shown."""
         return self._window
 
@@ -160,27 +166,11 @@ class ImageView(QWidget):
         """The words in the corners, as they are now."""
         if self._picture is None:
             return Corners(top_left=self._captions)
-        picture, window = self._picture, self._window
-        whole = picture.bits > 8 or window.width >= 20
-        width, level = (
-            (f"{value:.0f}" if whole else f"{value:.1f}") for value in (window.width, window.level)
-        )
-        notes = tuple(
-            tr(f"ui.reading.{note}")
-            for note, holds in (
-                ("inverted", window.inverted),
-                ("window_changed", (window.low, window.high) != (
-                    picture.window.low, picture.window.high)),
-            )
-            if holds
-        )
-        return Corners(
-            top_left=self._captions,
-            top_right=(
-                tr("ui.reading.zoom", percent=f"{self.scale * 100:.0f}"),
-                tr("ui.reading.window", width=width, level=level),
-            ),
-            bottom_right=notes,
+        return described(
+            self._picture.window,
+            self._window,
+            percent=self.scale * 100,
+            captions=self._captions,
             is_lively=self._drag_button == Qt.MouseButton.RightButton,
         )
 
@@ -379,15 +369,12 @@ class ImageView(QWidget):
         scale = self._viewport.scale
         level = picture.level_for(scale)
         step = float(2**level)
-        left, top = self._viewport.origin
-        visible = _visible_part(
-            (left / scale / step, top / scale / step),
-            (self._viewport.view[0] / scale / step, self._viewport.view[1] / scale / step),
-            (picture.arrays[level].shape[1], picture.arrays[level].shape[0]),
-        )
+        height, width = picture.arrays[level].shape[:2]
+        visible = QRect(*self._viewport.visible(step, (width, height)))
         if visible.isEmpty():
             return
-        seen = picture.rendered(level, visible, self._window)
+        seen = self._rendered(picture, level, visible)
+        left, top = self._viewport.origin
         ratio = self.devicePixelRatioF()
         device = painter.deviceTransform()
         corner = device.map(QPointF(left / ratio, top / ratio))
@@ -405,16 +392,9 @@ class ImageView(QWidget):
         painter.drawImage(QPoint(visible.x(), visible.y()), seen)
         painter.restore()
 
-
-def _visible_part(
-    origin: tuple[float, float], view: tuple[float, float], size: tuple[int, int]
-) -> QRect:
-    """The pixels of an image of ``size`` that a view shows, and one more on each side for smooth
-    edges. All lengths in the image's pixels; ``origin`` is the image's corner seen from the
-    view's."""
-    left, top = (max(math.floor(-start) - 2, 0) for start in origin)
-    right, bottom = (
-        min(math.ceil(length - start) + 2, whole)
-        for start, length, whole in zip(origin, view, size, strict=True)
-    )
-    return QRect(left, top, max(right - left, 0), max(bottom - top, 0))
+    def _rendered(self, picture: PreparedPicture, level: int, part: QRect) -> QImage:
+        """The visible part under the window; the one of the last paint again if nothing moved."""
+        key = (level, part, self._window)
+        if self._kept is None or self._kept[0] != key:
+            self._kept = (key, picture.rendered(level, part, self._window))
+        return self._kept[1]

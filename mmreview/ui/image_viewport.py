@@ -60,6 +60,18 @@ class Viewport:
             self._height / 2 - self.y * self.scale,
         )
 
+    def visible(self, step: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """The part in sight of a level of the image that has ``size`` pixels, each standing for
+        ``step`` of the image's: left, top, width, height, with a little more on each side so that
+        smooth edges have what they need."""
+        starts, lengths = [], []
+        for origin, view, whole in zip(self.origin, self.view, size, strict=True):
+            start = max(math.floor(-origin / self.scale / step) - 2, 0)
+            end = min(math.ceil((view - origin) / self.scale / step) + 2, whole)
+            starts.append(start)
+            lengths.append(max(end - start, 0))
+        return starts[0], starts[1], lengths[0], lengths[1]
+
     def place(self, image: tuple[int, int]) -> None:
         """Take another image, whole and in the middle."""
         self.image = image

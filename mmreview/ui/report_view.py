@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from PySide6.QtCore import QEvent, QMimeData, QRectF, Qt, Signal
 from PySide6.QtGui import (
@@ -31,6 +32,8 @@ from mmreview.ui.theme import UNIT
 
 #: The text sizes that can be chosen, in points.
 SMALLEST, LARGEST = 8, 24
+#: More places of one term than this are not marked: it is a letter, not a word.
+_MOST_HITS = 200
 _MARGIN = 5 * UNIT
 _RING = 2
 _BY_KEYBOARD = (
@@ -106,11 +109,12 @@ class ReportView(QTextEdit):
         self._show_first_hit()
 
     def hits(self) -> list[tuple[int, int]]:
-        """The spans of the report where the highlighted term stands."""
+        """The spans of the report where the highlighted term stands, the first ``_MOST_HITS``."""
         if not self._term or self._report is None:
             return []
         words = r"\s+".join(re.escape(word) for word in self._term.split())
-        return [hit.span() for hit in re.finditer(words, self._report, re.IGNORECASE)]
+        found = re.finditer(words, self._report, re.IGNORECASE)
+        return [hit.span() for hit in islice(found, _MOST_HITS)]
 
     def show_next_hit(self) -> bool:
         """Select the highlighted term's next place after the cursor, from the top again after the

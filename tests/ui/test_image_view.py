@@ -175,13 +175,13 @@ def test_right_drag_changes_the_window_and_shows_its_numbers(view):
     view.show_picture(prepare(picture(np.full((300, 400), 100, np.uint8))))
     assert pixels_of(view)[150, 200, 0] == 100
     seen = drag(view, Qt.MouseButton.RightButton, QPoint(200, 200), QPoint(-150, 0))
-    assert view.window.width == pytest.approx(127.5)
-    assert view.window.level == pytest.approx(127.5)
+    assert view.grey_window.width == pytest.approx(127.5)
+    assert view.grey_window.level == pytest.approx(127.5)
     assert seen.is_lively
     assert seen.top_right[1] == "W 128 · L 128"
     assert not view.corners().is_lively
     assert view.corners().bottom_right == ("Window changed",)
-    expected = apply_window(np.array([[100]], np.uint8), view.window.low, view.window.high)[0, 0]
+    expected = apply_window(np.array([[100]], np.uint8), view.grey_window.low, view.grey_window.high)[0, 0]
     assert pixels_of(view)[150, 200, 0] == expected
     drag(view, Qt.MouseButton.RightButton, QPoint(200, 200), QPoint(0, -100))
     assert pixels_of(view)[150, 200, 0] > expected  # up is brighter
@@ -190,7 +190,7 @@ def test_right_drag_changes_the_window_and_shows_its_numbers(view):
 def test_the_window_never_collapses(view):
     view.show_picture(prepare(picture(noise(300, 400))))
     drag(view, Qt.MouseButton.RightButton, QPoint(390, 200), QPoint(-5000, 0))
-    assert view.window.width >= 1
+    assert view.grey_window.width >= 1
     assert pixels_of(view).size
 
 
@@ -203,7 +203,7 @@ def test_invert_and_double_click_resets_everything(view):
     view.set_window(width=50, level=10)
     QTest.mouseDClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(9, 9))
     assert view.is_fitted
-    assert view.window == Window(0, 255)
+    assert view.grey_window == Window(0, 255)
     assert pixels_of(view)[150, 200, 0] == 40
 
 
@@ -229,6 +229,12 @@ def test_the_words_in_the_corners_are_legible_on_white_and_can_be_hidden(view):
     assert corner.min() < 90  # a dark halo
     assert corner.max() > 200  # around light words
     assert view.corners().top_right[0] == "Zoom 100 %"
+
+
+def test_what_was_drawn_for_one_picture_is_never_drawn_for_another(view):
+    for value in (10, 250, 60):
+        view.show_picture(prepare(picture(np.full((300, 400), value, np.uint8))))
+        assert pixels_of(view)[150, 200, 0] == value
 
 
 def test_zoom_stops_at_the_whole_image_and_at_single_pixels(view):

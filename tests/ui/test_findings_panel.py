@@ -1,7 +1,7 @@
 """The findings panel, driven as a reader drives it and judged by what it shows."""
 
 import pytest
-from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QHelpEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QProgressBar, QScrollArea, QToolTip
 
@@ -316,3 +316,22 @@ def test_a_new_schema_replaces_the_rows(panel):
     assert panel.current_finding() == "One"
     panel.show_case({"Two": state("Two", State.PRESENT)}, None, Message("prediction.no_model"))
     assert "1 of 2 read" in header(panel)
+
+
+def test_another_case_is_painted_once(panel, qapp):
+    class Counter(QObject):
+        painted = 0
+
+        def eventFilter(self, _, event):
+            self.painted += event.type() == QEvent.Type.Paint
+            return False
+
+    panel.show_case({}, prediction(), READY)
+    qapp.processEvents()
+    counter = Counter()
+    bar(panel, "Finding B", "image").installEventFilter(counter)
+    held = {"Finding B": state("Finding B", State.PRESENT)}
+    panel.show_case(held, prediction(Finding_B=opinion("Finding B")), READY)
+    assert counter.painted == 0, "values first"
+    qapp.processEvents()
+    assert counter.painted == 1

@@ -56,6 +56,9 @@ class FindingsPanel(QWidget):
         self._scroll.viewport().installEventFilter(self)
         self._content = QWidget()
         self._scroll.setWidget(self._content)
+        # The rows fill themselves. Were this one opaque, Qt would paint every row twice: for it,
+        # and again for the panel below it.
+        self._content.setAutoFillBackground(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

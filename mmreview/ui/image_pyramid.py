@@ -125,7 +125,8 @@ def _halved(pixels: NDArray[Any]) -> NDArray[Any]:
     if height % 2 or width % 2:
         more = ((0, height % 2), (0, width % 2), (0, 0))[: pixels.ndim]
         pixels = np.pad(pixels, more, mode="edge")
-    total: NDArray[Any] = pixels[0::2, 0::2].astype(np.uint16 if pixels.dtype == np.uint8 else np.uint32)
+    wide = np.uint16 if pixels.dtype == np.uint8 else np.uint32
+    total = pixels[0::2, 0::2].astype(wide)
     total += pixels[1::2, 0::2]
     total += pixels[0::2, 1::2]
     total += pixels[1::2, 1::2]

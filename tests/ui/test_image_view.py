@@ -181,7 +181,8 @@ def test_right_drag_changes_the_window_and_shows_its_numbers(view):
     assert seen.top_right[1] == "W 128 · L 128"
     assert not view.corners().is_lively
     assert view.corners().bottom_right == ("Window changed",)
-    expected = apply_window(np.array([[100]], np.uint8), view.grey_window.low, view.grey_window.high)[0, 0]
+    now = view.grey_window
+    expected = apply_window(np.array([[100]], np.uint8), now.low, now.high)[0, 0]
     assert pixels_of(view)[150, 200, 0] == expected
     drag(view, Qt.MouseButton.RightButton, QPoint(200, 200), QPoint(0, -100))
     assert pixels_of(view)[150, 200, 0] > expected  # up is brighter

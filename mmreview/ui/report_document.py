@@ -36,11 +36,13 @@ _WORDS = re.compile(r"\S+")
 
 
 class Section(Protocol):
-    """What ``reports.sections`` finds: a title (empty for text before the first) and the span of
-    what stands under it."""
+    """What ``reports.sections`` finds: a title (empty for text before the first), where its head
+    begins, and the span of what stands under it."""
 
     @property
     def title(self) -> str: ...  # noqa: D102
+    @property
+    def head(self) -> int: ...  # noqa: D102
     @property
     def start(self) -> int: ...  # noqa: D102
     @property
@@ -102,7 +104,7 @@ def build(
     for section in sections:
         if section.title.strip():
             _begin(cursor, heading, top=0 if is_first else 4 * UNIT, is_first=is_first)
-            cursor.insertText(" ".join(section.title.split()))
+            _insert(cursor, places, *_title_span(text, section))
             is_first = False
         for number, (start, end) in enumerate(_paragraphs(text, section.start, section.end)):
             _begin(cursor, paragraph, top=_gap(text, start) if number else 0, is_first=is_first)
@@ -121,6 +123,13 @@ def set_margins(document: QTextDocument, margins: tuple[float, float]) -> None:
     form.setTopMargin(4 * UNIT)
     form.setBottomMargin(8 * UNIT)
     frame.setFrameFormat(form)
+
+
+def _title_span(text: str, section: Section) -> tuple[int, int]:
+    """Where a section's title stands in the report, without its colon."""
+    words = r"\s+".join(re.escape(word) for word in section.title.split())
+    found = re.compile(words).search(text, section.head, section.start)
+    return found.span() if found else (section.head, section.start)
 
 
 _Formats = tuple[QTextBlockFormat, QTextCharFormat]

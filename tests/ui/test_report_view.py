@@ -125,6 +125,12 @@ def test_spans_count_characters_also_beyond_the_basic_plane(panel):
     assert marked(panel) == ["bases, no"]
 
 
+def test_a_heading_can_be_marked_too(panel):
+    panel.show_report("a", REPORT)
+    panel.highlight("findings")
+    assert [text.lower() for text in marked(panel)] == ["findings"]
+
+
 def test_spans_in_what_is_not_shown_are_left_out(panel):
     panel.show_report("a", "One.\n\n\n\nTwo.")
     panel.mark([(4, 8), (200, 210), (0, 4)])

@@ -1,0 +1,271 @@
+"""Every version of the fusion weights: what it learned from, how good it is, what the gate said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from PySide6.QtCore import (
+    QEvent,
+    QLocale,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
+
+from mmreview.domain.versions import Role, Version
+from mmreview.translation import language, tr
+from mmreview.ui import theme
+from mmreview.ui.dialogs.dialog import Dialog, Well, note
+from mmreview.ui.theme import UNIT
+
+_COLUMNS = (
+    "id", "role", "parent", "corrections", "fused", "image", "text", "made", "verdict"
+)
+_NUMBERS = frozenset(("id", "parent", "corrections", "fused", "image", "text"))
+_MODALITIES = ("fused", "image", "text")
+_SERVES = int(Qt.ItemDataRole.UserRole)
+_PAD = 3 * UNIT
+
+
+class VersionsDialog(Dialog):
+    """The versions, newest first; a person can let another one serve."""
+
+    promoteWanted = Signal(int)
+    rollbackWanted = Signal()
+
+    def __init__(self, parent: QWidget | None) -> None:
+        super().__init__(
+            parent, name="versionsDialog", title=tr("ui.versions.title"),
+            hint=tr("ui.versions.hint"),
+        )
+        self._versions: list[Version] = []
+        self._writable = True
+        self._table = QTableWidget(0, len(_COLUMNS), self)
+        self._table.setObjectName("versionsTable")
+        self._table.setAccessibleName(tr("ui.versions.title"))
+        self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self._table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self._table.setShowGrid(False)
+        self._table.setTabKeyNavigation(False)
+        self._table.setWordWrap(False)
+        self._table.verticalHeader().hide()
+        self._table.setItemDelegate(_CellDelegate(self._table))
+        self._table.setHorizontalHeader(_Header(self._table))
+        self._table.itemSelectionChanged.connect(self._on_selected)
+        self._make_headings()
+        self.body.addWidget(Well(self._table, self), 1)
+        self._said = note("", self)
+        self._said.setObjectName("versionVerdict")
+        self.body.addWidget(self._said)
+        self._promote = self.button("promoteButton", tr("ui.versions.promote"))
+        self._promote.setToolTip(tr("ui.versions.promote.tip"))
+        self._promote.clicked.connect(self._on_promote_clicked)
+        self._rollback = self.button("rollbackButton", tr("ui.versions.rollback"))
+        self._rollback.setToolTip(tr("ui.versions.rollback.tip"))
+        self._rollback.clicked.connect(self.rollbackWanted)
+        close = self.button("closeButton", tr("ui.dialog.close"), primary=True)
+        close.clicked.connect(self.accept)
+        self.add_buttons(close, aside=(self._promote, self._rollback))
+        self.resize(230 * UNIT, 100 * UNIT)
+        self._on_selected()
+
+    def show_versions(self, versions: Sequence[Version], *, writable: bool = True) -> None:
+        """Show these (in any order); the selected one stays selected. Without ``writable`` no
+        version can be made to serve."""
+        kept = self._selected()
+        self._writable = writable
+        self._versions = sorted(versions, key=lambda version: -version.id)
+        self._fill()
+        ids = [version.id for version in self._versions]
+        if kept is not None and kept.id in ids:
+            self._table.selectRow(ids.index(kept.id))
+        elif ids:
+            serving = [v.id for v in self._versions if v.role is Role.CHAMPION]
+            self._table.selectRow(ids.index(serving[0]) if serving else 0)
+        self._on_selected()
+
+    def _make_headings(self) -> None:
+        for at, name in enumerate(_COLUMNS):
+            item = QTableWidgetItem(tr(f"ui.versions.column.{name}"))
+            item.setTextAlignment(_alignment(name))
+            tip = f"ui.versions.column.{name}.tip"
+            if name in _MODALITIES:
+                item.setToolTip(tr(tip))
+            self._table.setHorizontalHeaderItem(at, item)
+
+    def _fill(self) -> None:
+        self._table.setRowCount(len(self._versions))
+        for at, version in enumerate(self._versions):
+            cells = _cells(version)
+            for column, name in enumerate(_COLUMNS):
+                item = QTableWidgetItem(cells[name])
+                item.setTextAlignment(_alignment(name))
+                item.setFont(_font(version, name))
+                item.setForeground(_colour(version, name))
+                if name == "id":
+                    item.setData(_SERVES, version.role is Role.CHAMPION)
+                if name == "verdict":
+                    item.setToolTip(cells[name])
+                self._table.setItem(at, column, item)
+            self._table.setRowHeight(at, 8 * UNIT)
+
+    def _selected(self) -> Version | None:
+        rows = self._table.selectionModel().selectedRows() if self._versions else []
+        return self._versions[rows[0].row()] if rows else None
+
+    def _on_selected(self) -> None:
+        chosen = self._selected()
+        serving = next((v for v in self._versions if v.role is Role.CHAMPION), None)
+        self._said.setText(_verdict(chosen) if chosen is not None else tr("ui.versions.none"))
+        self._promote.setEnabled(
+            self._writable and chosen is not None and chosen.role is not Role.CHAMPION
+        )
+        self._rollback.setEnabled(
+            self._writable and serving is not None and serving.parent is not None
+        )
+
+    def _on_promote_clicked(self) -> None:
+        chosen = self._selected()
+        if chosen is not None:
+            self.promoteWanted.emit(chosen.id)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Cells carry colours: give them those of the theme that is on."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange and getattr(self, "_versions", None):
+            self._fill()
+
+
+class _Header(QHeaderView):
+    """Quiet headings over a line."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self.setHighlightSections(False)
+        self.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.setStretchLastSection(True)
+        self.setFixedHeight(8 * UNIT)
+
+    def sectionSizeFromContents(self, logicalIndex: int) -> QSize:
+        """The words and their air."""
+        words = str(self.model().headerData(logicalIndex, self.orientation()))
+        width = QFontMetrics(theme.font(theme.SMALL)).horizontalAdvance(words)
+        return QSize(width + 2 * _PAD, 8 * UNIT)
+
+    def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:
+        """Draw one heading."""
+        colours = theme.current()
+        painter.fillRect(rect, colours.surface)
+        painter.fillRect(QRect(rect.left(), rect.bottom(), rect.width(), 1), colours.line)
+        painter.setFont(theme.font(theme.SMALL))
+        painter.setPen(colours.muted)
+        words = str(self.model().headerData(logicalIndex, self.orientation()))
+        box = rect.adjusted(_PAD, 0, -_PAD, 0)
+        painter.drawText(box, int(_alignment(_COLUMNS[logicalIndex])), words)
+
+
+class _CellDelegate(QStyledItemDelegate):
+    """A cell with air; the serving version has the bright edge that a current case has."""
+
+    def sizeHint(
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> QSize:
+        """The words and their air."""
+        font: QFont = index.data(Qt.ItemDataRole.FontRole)
+        width = QFontMetrics(font).horizontalAdvance(str(index.data()))
+        return QSize(width + 2 * _PAD + UNIT, 8 * UNIT)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        """Draw one cell in its own colour, selected or not."""
+        colours = theme.current()
+        area: QRect = option.rect
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(area, colours.selection)
+        if index.data(_SERVES):
+            painter.fillRect(QRect(area.left(), area.top(), 2, area.height()), colours.text)
+        font: QFont = index.data(Qt.ItemDataRole.FontRole)
+        painter.setFont(font)
+        painter.setPen(index.data(Qt.ItemDataRole.ForegroundRole).color())
+        box = area.adjusted(_PAD, 0, -_PAD, 0)
+        words = QFontMetrics(font).elidedText(
+            str(index.data()), Qt.TextElideMode.ElideRight, box.width()
+        )
+        painter.drawText(box, int(index.data(Qt.ItemDataRole.TextAlignmentRole)), words)
+
+
+def _cells(version: Version) -> dict[str, str]:
+    auroc = version.metrics.get("auroc") or {}
+    return {
+        "id": str(version.id),
+        "role": tr("ui.versions.serving" if version.role is Role.CHAMPION
+                   else f"role.{version.role}"),
+        "parent": "" if version.parent is None else str(version.parent),
+        "corrections": f"{version.corrections:,}",
+        **{name: _share(auroc.get(name)) for name in _MODALITIES},
+        "made": _moment(version.created_at),
+        "verdict": _verdict(version),
+    }
+
+
+def _share(value: Any) -> str:
+    """A number from 0 to 1 with three decimals and no leading zero; a dash for none."""
+    if not isinstance(value, int | float) or value != value:
+        return "—"
+    text = f"{value:.3f}"
+    return text[1:] if text.startswith("0") else text
+
+
+def _verdict(version: Version) -> str:
+    reason = version.gate.get("reason")
+    return tr(reason, **version.gate.get("params", {})) if reason else ""
+
+
+def _moment(at: str) -> str:
+    try:
+        local = datetime.fromisoformat(at).astimezone()
+    except ValueError:
+        return at
+    day = QLocale(language()).toString(local.date(), "d MMM yyyy")
+    return f"{day} {local:%H:%M}"
+
+
+def _alignment(column: str) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column in _NUMBERS else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter
+
+
+def _font(version: Version, column: str) -> Any:
+    serving = version.role is Role.CHAMPION and column in ("id", "role", "fused")
+    return theme.font(bold=serving, tabular=True)
+
+
+def _colour(version: Version, column: str) -> QColor:
+    """Refused is red where it says so; a modality's number has its colour; the rest is quiet."""
+    colours = theme.current()
+    if version.role is Role.REFUSED:
+        return colours.bad if column in ("role", "verdict") else colours.muted
+    if column in _MODALITIES:
+        return colours.modality(column)
+    if version.role is Role.CHAMPION or column == "id":
+        return colours.text
+    return colours.muted

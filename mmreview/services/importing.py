@@ -260,9 +260,12 @@ class _Intake:
             if not row.images and not row.report:
                 raise _RowRefused("import.nothing_to_read")
             labels = _labels(row, self._cases.schema)
-            sources = self._sources(row)
+            sources = tuple(self._paths.find(name) for name in row.images)
         except _RowRefused as refusal:
             self._problem(row, refusal.message)
+            return None
+        except ImageUnreadable as error:
+            self._problem(row, _of_image(error, str(error.params["path"])).message)
             return None
         group = row.split_group or row.patient_id or row.id
         return _Checked(
@@ -272,12 +275,6 @@ class _Intake:
             sources=sources,
             fingerprint=_fingerprint(row, group, labels, self._images.stamps(sources)),
         )
-
-    def _sources(self, row: SourceRow) -> tuple[Path, ...]:
-        try:
-            return tuple(self._paths.find(name) for name in row.images)
-        except ImageUnreadable as error:
-            raise _of_image(error, str(error.params["path"])) from None
 
     def _is_in(self, found: _Checked, known: Mapping[str, str]) -> bool:
         """True when the same row is in the project with all of its images."""

@@ -43,9 +43,8 @@ _STEP_SECONDS = 0.2
 #: How many problems a report keeps; all are counted and all are yielded.
 _KEPT_PROBLEMS = 1000
 
-#: Images that are proven, hashed and written at a time. Waiting for the disk (fsync) is most of an
-#: import: four at a time were 2.5 x as fast as one (tests/benchmarks/importing.py); more would
-#: hold more decoded images at once.
+#: Images that are proven, hashed and written at a time: waiting for the disk is most of an import
+#: (2.5 x as fast as one, tests/benchmarks/importing.py); more would hold more decoded images.
 _WORKERS = 4
 
 #: Shares of patient groups unless the project has its own.
@@ -227,10 +226,9 @@ class _Intake:
         self._store(drafts)
 
     def _store(self, drafts: Sequence[CaseDraft]) -> None:
-        if not drafts:
-            return
-        self._count(self._cases.upsert(drafts))
-        self._done += len(drafts)
+        if drafts:
+            self._count(self._cases.upsert(drafts))
+            self._done += len(drafts)
 
     def _count(self, more: UpsertCounts) -> None:
         self._counts = UpsertCounts(

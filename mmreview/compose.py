@@ -18,6 +18,7 @@ from mmreview.domain.progress import Progress
 from mmreview.services.desk import Desk, ImportChoice, ProjectInfo
 
 if TYPE_CHECKING:
+    from mmreview.domain.ports import Features, Trainer
     from mmreview.services.desk import ImportSource
     from mmreview.services.importing import Importing, ImportReport
     from mmreview.store.engine import Store
@@ -104,77 +105,79 @@ class ProjectOpener:
         return tuple(sorted(p.stem for p in (paths.resources() / "schemas").glob("*.yaml")))
 
     def _furnish(self, store: Store) -> Desk:
-        from mmreview.imaging.decoding import probe
         from mmreview.ml.features import EncodedFeatures
         from mmreview.ml.trainer import FusionTrainer
-        from mmreview.services.auditing import Auditing
-        from mmreview.services.exporting import Exporting
-        from mmreview.services.importing import Importing
-        from mmreview.services.learning import Learning
-        from mmreview.services.predicting import Predicting
-        from mmreview.services.queueing import Queueing
-        from mmreview.services.reviewing import Reviewing
-        from mmreview.store.audit import verify_trail
 
-        folder = store.folder
         features = EncodedFeatures(
-            folder=folder / "features", root=folder, read_only=store.read_only, device=self._device
+            folder=store.folder / "features",
+            root=store.folder,
+            read_only=store.read_only,
+            device=self._device,
         )
-        trainer = FusionTrainer(features)
-        predicting = Predicting(
-            cases=store.cases,
-            versions=store.versions,
-            scores=store.scores,
-            features=features,
+        return furnish(store, features=features, trainer=FusionTrainer(features))
+
+
+def furnish(store: Store, *, features: Features, trainer: Trainer) -> Desk:
+    """Join an open store and a model room into a desk."""
+    from mmreview.imaging.decoding import probe
+    from mmreview.services.auditing import Auditing
+    from mmreview.services.exporting import Exporting
+    from mmreview.services.importing import Importing
+    from mmreview.services.learning import Learning
+    from mmreview.services.predicting import Predicting
+    from mmreview.services.queueing import Queueing
+    from mmreview.services.reviewing import Reviewing
+    from mmreview.store.audit import verify_trail
+
+    folder, cases, events, versions = store.folder, store.cases, store.events, store.versions
+    predicting = Predicting(
+        cases=cases,
+        versions=versions,
+        scores=store.scores,
+        features=features,
+        trainer=trainer,
+        folder=folder,
+    )
+    learning = Learning(
+        cases=cases, events=events, versions=versions, trainer=trainer, folder=folder
+    )
+    if not store.read_only:
+        learning.forget_orphans()
+    importing = Importing(
+        cases=cases, events=events, preferences=store.preferences, folder=folder, probe=probe
+    )
+    return Desk(
+        info=_info(store),
+        cases=cases,
+        events=events,
+        preferences=store.preferences,
+        reviewing=Reviewing(cases=cases, events=events, predicting=predicting, folder=folder),
+        predicting=predicting,
+        learning=learning,
+        queueing=Queueing(cases=cases),
+        exporting=Exporting(cases=cases, events=events),
+        auditing=Auditing(
+            cases=cases,
+            versions=versions,
             trainer=trainer,
+            trail_problems=lambda: verify_trail(store),
             folder=folder,
-        )
-        learning = Learning(
-            cases=store.cases,
-            events=store.events,
-            versions=store.versions,
-            trainer=trainer,
-            folder=folder,
-        )
-        if not store.read_only:
-            learning.forget_orphans()
-        importing = Importing(
-            cases=store.cases,
-            events=store.events,
-            preferences=store.preferences,
-            folder=folder,
-            probe=probe,
-        )
-        return Desk(
-            info=ProjectInfo(
-                name=folder.stem,
-                folder=folder,
-                schema=store.cases.schema,
-                synthetic=bool(store.preferences.get("synthetic", False)),
-                read_only=store.read_only,
-                holder=store.holder,
-            ),
-            cases=store.cases,
-            events=store.events,
-            preferences=store.preferences,
-            reviewing=Reviewing(
-                cases=store.cases, events=store.events, predicting=predicting, folder=folder
-            ),
-            predicting=predicting,
-            learning=learning,
-            queueing=Queueing(cases=store.cases),
-            exporting=Exporting(cases=store.cases, events=store.events),
-            auditing=Auditing(
-                cases=store.cases,
-                versions=store.versions,
-                trainer=trainer,
-                trail_problems=lambda: verify_trail(store),
-                folder=folder,
-            ),
-            import_source=_importer(importing),
-            describe_model=features.describe,
-            close=store.close,
-        )
+        ),
+        import_source=_importer(importing),
+        describe_model=features.describe,
+        close=store.close,
+    )
+
+
+def _info(store: Store) -> ProjectInfo:
+    return ProjectInfo(
+        name=store.folder.stem,
+        folder=store.folder,
+        schema=store.cases.schema,
+        synthetic=bool(store.preferences.get("synthetic", False)),
+        read_only=store.read_only,
+        holder=store.holder,
+    )
 
 
 def _importer(importing: Importing) -> ImportSource:

@@ -41,7 +41,7 @@ MENUS: dict[str, tuple[Act, ...]] = {
     "case": (
         Act("commit_and_next", ("Return", "Enter"), "write"), Act("next_case", ("N",)),
         Act("previous_case", ("P",)), _LINE, Act("undo", ("U", "Ctrl+Z"), "write"),
-        Act("search", ("Ctrl+F",)), _LINE, Act("reader", (), ""),
+        Act("search", ("Ctrl+F",)), Act("next_hit", ("F3",)), _LINE, Act("reader", (), ""),
     ),
     "finding": (
         Act("finding_up", ("Up",)), Act("finding_down", ("Down",)), _LINE,
@@ -58,11 +58,12 @@ MENUS: dict[str, tuple[Act, ...]] = {
         Act("maximise_image", ("Ctrl+1",)), Act("maximise_report", ("Ctrl+2",)),
         Act("text_larger", ("Ctrl++", "Ctrl+=")), Act("text_smaller", ("Ctrl+-",)), _LINE,
         Act("theme_dark", (), "", checkable=True), Act("theme_light", (), "", checkable=True),
-        Act("theme_system", (), "", checkable=True), Act("full_screen", ("F11",), ""),
+        Act("theme_system", (), "", checkable=True), Act("full_screen", ("F11",), ""), _LINE,
+        Act("back", ("Escape",)),
     ),
     "model": (
         Act("train", ("Ctrl+T",), "write"), Act("cancel_training", ("Ctrl+.",)),
-        Act("versions", ("Ctrl+Shift+V",)), _LINE, Act("back_to_serving", ("Escape",)),
+        Act("versions", ("Ctrl+Shift+V",)),
     ),
     "help": (
         Act("keys", ("?",), ""), Act("manual", ("F1",), ""), _LINE, Act("about", (), ""),

@@ -59,7 +59,8 @@ class WindowActs(QObject):
                 "commit_and_next": lambda: page.open_next(commit=True),
                 "next_case": lambda: page.open_next(commit=False),
                 "previous_case": page.open_previous, "undo": page.undo,
-                "search": page.worklist.focus_search, "reader": self.choose_reader,
+                "search": page.worklist.focus_search, "next_hit": report.show_next_hit,
+                "reader": self.choose_reader,
                 "finding_up": lambda: findings.move(-1), "finding_down": lambda: findings.move(1),
                 "advance": self._choose_advance, **states, **bases, **themes,
                 "zoom_in": image.zoom_in, "zoom_out": image.zoom_out, "fit": image.fit,
@@ -72,7 +73,7 @@ class WindowActs(QObject):
                 "full_screen": self._toggle_full_screen,
                 "train": lambda: window.session and window.session.training.train(),
                 "cancel_training": lambda: window.session and window.session.training.cancel(),
-                "versions": self.versions, "back_to_serving": page.weight.leave_what_if,
+                "versions": self.versions, "back": self._go_back,
                 "keys": self.show_keys, "manual": self.open_manual, "about": self.about,
             },
         )
@@ -281,6 +282,14 @@ class WindowActs(QObject):
             theme.apply(application, name)
         self._window.memory.change(theme=name)
         self.show_settings(self._window.settings)
+
+    def _go_back(self) -> None:
+        """Escape: leave the what-if, else give a maximised panel's neighbour back."""
+        page = self._window.page
+        if page.weight.is_what_if:
+            page.weight.leave_what_if()
+        elif page.reading.maximised:
+            page.reading.restore()
 
     def _toggle_full_screen(self) -> None:
         window = self._window

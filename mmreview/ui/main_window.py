@@ -94,6 +94,7 @@ class MainWindow(QMainWindow):
         self.runner.taskEnded.connect(self.status.end_task)
         self.status.cancelWanted.connect(lambda task: task.cancel())
         self.page.caseOpened.connect(self._on_case_opened)
+        self.page.worklist.importWanted.connect(self.acts.import_cases)
         self.page.learning.versionsWanted.connect(self.acts.versions)
         self.page.learning.automaticChanged.connect(
             lambda on, after: self.memory.change(automatic=on, automatic_after=after)
@@ -184,7 +185,7 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(self.page)
         self._show_project()
         session.start(
-            last_case=self.settings.last_cases.get(str(folder), ""), background=self._remember
+            last_case=self.settings.last_cases.get(str(folder), ""), background=self.memory.lasting
         )
         if then is not None:
             then(session)

@@ -126,6 +126,8 @@ class ReviewPage(QWidget):
         self._desk = self._view = self._loading = self._saving = None
         self._key = None
         self.worklist.set_cases(None, None)
+        self.reading.image.clear()
+        self.reading.report.clear()
 
     def set_reader(self, reader: str) -> None:
         """Who signs what is done from now on."""
@@ -163,7 +165,7 @@ class ReviewPage(QWidget):
         if commit:
             self.commit_read()
         following = self.worklist.next_key(self._key, unread=True)
-        if following is None:
+        if following is None or following == self._key:
             self.banner.show_message(tr("ui.review.queue_ended"), severity="info")
         else:
             self.open_case(following)
@@ -223,6 +225,7 @@ class ReviewPage(QWidget):
     def show_model(self, model: ServingModel | None) -> None:
         """Another version serves: the open case is asked about again, what was kept is dropped."""
         self.weight.show_model(model)
+        self._what_if = None
         if self._loading is not None:
             self._loading.forget_all()
             if self._key is not None:

@@ -18,6 +18,7 @@ from mmreview.services.desk import Desk, ImportChoice, Opener
 from mmreview.tasks.runner import RunnerBase
 from mmreview.tasks.task import Lane, Task
 from mmreview.translation import tr
+from mmreview.ui import learning_curves
 from mmreview.ui.preparing import Preparing
 from mmreview.ui.review_page import ReviewPage
 from mmreview.ui.saving import Saving
@@ -76,6 +77,7 @@ class Session(QObject):
         panel.trainWanted.connect(training.train)
         panel.cancelWanted.connect(training.cancel)
         panel.automaticChanged.connect(training.set_automatic)
+        training.started.connect(panel.show_started)
         training.stepped.connect(panel.show_step)
         training.finished.connect(self._on_trained)
         training.failed.connect(panel.show_failed)
@@ -90,7 +92,7 @@ class Session(QObject):
         self.preparing.casesScored.connect(self._page.worklist.refresh)
         self.preparing.progressed.connect(self._on_progressed)
         self.preparing.problemFound.connect(self.problemFound)
-        self._page.worklist.keysLoaded.connect(self._on_keys_loaded)
+        self._page.worklist.listChanged.connect(self._on_list_changed)
 
     def start(self, *, last_case: str, background: bool) -> None:
         """Show the project. ``background`` False leaves encoding and warm-up out (a picture)."""
@@ -100,11 +102,13 @@ class Session(QObject):
         self._status.set_read_only(
             tr("ui.session.read_only", holder=info.holder) if info.read_only else ""
         )
+        self._page.learning.set_read_only(info.read_only)
         self._page.set_desk(self.desk, self.saving)
         self.preparing.serve()
         self.training.count()
         self._describe()
         if background and not info.read_only:
+            self._runner.submit(Lane.INTERACTIVE, learning_curves.warm_up)
             self.preparing.warm_up()
 
     def prepare(self) -> None:
@@ -148,7 +152,7 @@ class Session(QObject):
 
     # --- what became true -----------------------------------------------------------------------
 
-    def _on_keys_loaded(self) -> None:
+    def _on_list_changed(self) -> None:
         """Cases are there: open the one that was open last, else the first of the queue."""
         worklist = self._page.worklist
         if self._page.case_id or not worklist.has_keys:

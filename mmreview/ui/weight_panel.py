@@ -177,7 +177,7 @@ class WeightPanel(QWidget):
         self._back.setObjectName("backToServingButton")
         self._back.setAccessibleName(tr("ui.weight.back"))
         self._back.setToolTip(tr("ui.weight.back_tip"))
-        self._back.clicked.connect(self._on_back_clicked)
+        self._back.clicked.connect(self.leave_what_if)
         self._lay_out()
         self.show_model(None)
 
@@ -227,6 +227,14 @@ class WeightPanel(QWidget):
             self._show_serving()
         self._show_what_if(active and bool(self._weights))
 
+    def leave_what_if(self) -> None:
+        """Go back to the weights that serve."""
+        if not self.is_what_if:
+            return
+        self._slider.setFocus()
+        self.set_what_if(False)
+        self.whatIfLeft.emit()
+
     @property
     def is_what_if(self) -> bool:
         """True while other weights than the serving ones are shown."""
@@ -275,11 +283,6 @@ class WeightPanel(QWidget):
             self._show_values(weights)
             self._show_what_if(True)
             self.weightsMoved.emit(weights)
-
-    def _on_back_clicked(self) -> None:
-        self._slider.setFocus()
-        self.set_what_if(False)
-        self.whatIfLeft.emit()
 
     def paintEvent(self, _: QPaintEvent) -> None:
         """Draw the ground and the line above."""

@@ -3,6 +3,7 @@
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox
+from shiboken6 import isValid
 
 from mmreview.tasks.inline import InlineRunner
 from mmreview.ui import theme
@@ -39,13 +40,16 @@ def no_timer_or_window_is_left(qapp, dark):
     yield
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     qapp.processEvents()
-    shown = [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()]
+    tops = [widget for widget in QApplication.topLevelWidgets() if isValid(widget)]
+    shown = [widget for widget in tops if widget.isVisible()]
+    names = [widget.objectName() or type(widget).__name__ for widget in shown]
     for widget in shown:
         widget.close()
         widget.deleteLater()
     ticking = [
         timer
-        for widget in QApplication.topLevelWidgets()
+        for widget in tops
+        if isValid(widget)
         for timer in widget.findChildren(QTimer)
         if timer.isActive() and not timer.isSingleShot()
     ]
@@ -53,5 +57,4 @@ def no_timer_or_window_is_left(qapp, dark):
         timer.stop()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert not ticking, f"timers left ticking: {ticking}"
-    names = [widget.objectName() or type(widget).__name__ for widget in shown]
     assert not names, f"windows left open: {names}"

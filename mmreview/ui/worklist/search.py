@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QIcon,
@@ -20,6 +20,11 @@ from mmreview.ui.theme import UNIT
 
 #: A pause of this many milliseconds ends a word.
 PAUSE = 120
+
+_OWN_KEYS = (
+    Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape, Qt.Key.Key_Down, Qt.Key.Key_Up
+)
+_KEYPAD = Qt.KeyboardModifier.KeypadModifier
 
 
 class SearchField(QLineEdit):
@@ -74,6 +79,18 @@ class SearchField(QLineEdit):
         if text != self._told:
             self._told = text
             self.searchChanged.emit(text)
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that mean something here from the page's shortcuts."""
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() in _OWN_KEYS
+            and not event.modifiers() & ~_KEYPAD
+        ):
+            event.accept()
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape clears, then leaves; Down leaves; Enter searches at once."""

@@ -1,0 +1,211 @@
+"""A project on a real store with a model room that answers at once: for tests of the window.
+
+The store, the services and every widget are the real ones; only encoders, fusion and trainer are
+stood in for, so that a test needs neither torch nor seconds.
+"""
+
+import hashlib
+from pathlib import Path
+
+from PIL import Image
+
+from mmreview.compose import furnish
+from mmreview.domain.cases import ImageRef, Partition
+from mmreview.domain.errors import TooFewLabels
+from mmreview.domain.findings import Finding, FindingSchema, State
+from mmreview.domain.ports import CaseDraft, TrainingResult
+from mmreview.domain.predictions import (
+    FindingPrediction,
+    Prediction,
+    jensen_shannon_bits,
+    sigmoid,
+)
+from mmreview.domain.progress import Progress, TrainingStep
+from mmreview.domain.versions import GateVerdict
+
+SCHEMA = FindingSchema(
+    "test",
+    tuple(Finding(name) for name in ("Edema", "Cardiomegaly", "Pleural Effusion", "Fracture")),
+)
+
+
+class FakeFeatures:
+    modalities = ("image", "text")
+
+    def __init__(self):
+        self.encoded = None  # None: everything is; else the keys that are
+
+    def missing(self, cases):
+        return [] if self.encoded is None else [c for c in cases if c.key not in self.encoded]
+
+    def encode(self, cases):
+        for number, case in enumerate(cases, start=1):
+            if self.encoded is not None:
+                self.encoded.add(case.key)
+            yield Progress("progress.encode", number, len(cases))
+
+    def warm_up(self):
+        pass
+
+    def describe(self):
+        return {"device": "CPU"}
+
+
+class FakePredictor:
+    """Opinions from a hash of case, finding and version; the first finding always conflicts."""
+
+    fusion = "pooling"
+    weights = {"image": 0.58, "text": 0.42}
+    weights_cv = {"image": 0.5, "text": 0.5}
+    weights_learned = {"image": 0.58, "text": 0.42}
+
+    def __init__(self, version, findings):
+        self.version = version
+        self.findings = findings
+
+    def predict(self, cases):
+        return [self._case(case) for case in cases]
+
+    def _case(self, case):
+        there = case.modalities
+        return Prediction(
+            case.id,
+            self.version,
+            dict(self.weights),
+            tuple(self._finding(case, name, there) for name in self.findings),
+            reweightable=len(there) == 2,
+        )
+
+    def _finding(self, case, name, there):
+        units = {m: self._logit(case.id, name, m) for m in there}
+        if name == self.findings[0] and len(there) == 2:
+            units = {"image": 2.5, "text": -2.5}
+        parts = {m: self.weights[m] * unit for m, unit in units.items()}
+        opinions = {m: sigmoid(units[m]) if m in units else None for m in self.weights}
+        both = [p for p in opinions.values() if p is not None]
+        return FindingPrediction(
+            name,
+            sigmoid(sum(parts.values())) if parts else None,
+            opinions,
+            parts,
+            prior=0.0,
+            units=units,
+            conflict=jensen_shannon_bits(*both) if len(both) == 2 else None,
+        )
+
+    def _logit(self, *what):
+        digest = hashlib.sha256(repr((*what, self.version)).encode()).digest()
+        return (digest[0] - 128) / 40
+
+
+class FakeTrainer:
+    """Takes three steps, writes one file; needs one label, accepts unless ``refusing``."""
+
+    refusing = False
+
+    def train(self, request):
+        if not len(request.table.keys):
+            raise TooFewLabels(needed=5)
+        for number in range(1, 4):
+            yield TrainingStep(
+                "training.phase.fitting", number / 4, number, loss=1 / number,
+                held_out_loss=1.1 / number,
+            )
+        request.folder.mkdir(parents=True)
+        (request.folder / "card.json").write_text("{}")
+        reason = "gate.first" if request.parent is None else "gate.better"
+        verdict = GateVerdict(
+            not self.refusing, "cross_validation", 40, -0.01, 0.01,
+            "gate.worse" if self.refusing else reason,
+            {"count": 40, "cases": 40, "difference": 0.01},
+        )
+        metrics = {"auroc": {"fused": 0.87, "image": 0.8, "text": 0.82}, "cases": 40}
+        return TrainingResult(f"sha-{request.version}", "pooling", metrics, verdict)
+
+    def load(self, version, folder):
+        return FakePredictor(version.id, SCHEMA.names)
+
+
+def draft(number, *, image=None, report="FINDINGS: Clear lungs.", partition=Partition.TRAIN,
+          labels=None):
+    report_hash = hashlib.sha256(report.encode()).hexdigest() if report is not None else None
+    return CaseDraft(
+        id=f"case-{number:04d}",
+        group=f"patient-{number}",
+        partition=partition,
+        images=image or (),
+        report=report,
+        report_sha256=report_hash,
+        patient_id=f"patient-{number}",
+        accession="",
+        study_date="2026-03-14",
+        metadata={"sex": "F", "age": 40 + number},
+        labels=labels or {},
+        fingerprint=f"print-{number}",
+    )
+
+
+def picture(folder: Path, number: int) -> ImageRef:
+    """A small grey picture, copied into the project as an import would."""
+    path = folder / "images" / f"{number}.png"
+    path.parent.mkdir(exist_ok=True)
+    Image.new("L", (96, 64), 40 + 10 * (number % 20)).save(path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return ImageRef(sha256, f"images/{number}.png", 96, 64)
+
+
+def make_project(folder: Path, *, cases: int = 6, labels: bool = False) -> Path:
+    """A project with ``cases`` cases; the second has no report, the third no image."""
+    from mmreview.store.engine import create_store
+
+    store = create_store(folder, SCHEMA)
+    drafts = []
+    for number in range(1, cases + 1):
+        image = () if number == 3 else (picture(store.folder, number),)
+        report = None if number == 2 else f"FINDINGS: Report number {number}. No effusion."
+        states = {"Edema": State.PRESENT if number % 2 else State.ABSENT} if labels else {}
+        drafts.append(draft(number, image=image, report=report, labels=states))
+    store.cases.upsert(drafts)
+    store.close()
+    return folder
+
+
+class FakeOpener:
+    """Opens real projects with the model room stood in for."""
+
+    def __init__(self):
+        self.features = FakeFeatures()
+        self.trainer = FakeTrainer()
+
+    def open(self, path, *, read_only=False):
+        from mmreview.store.engine import open_store
+
+        store = open_store(path, read_only=read_only)
+        return furnish(store, features=self.features, trainer=self.trainer)
+
+    def create(self, path, *, schema):
+        from mmreview.store.engine import create_store
+
+        return furnish(
+            create_store(path, SCHEMA), features=self.features, trainer=self.trainer
+        )
+
+    def create_demo(self, path, *, seed):
+        return self.open(make_project(path, labels=True))
+
+    def fill_demo(self, desk, *, cases, seed):
+        yield from self.refresh(desk, actor="demo")
+
+    def refresh(self, desk, *, actor):
+        yield from desk.predicting.encode_all()
+        if desk.learning.champion() is None:
+            try:
+                for step in desk.learning.train(actor=actor):
+                    yield Progress(step.phase, round(100 * step.fraction), 100)
+            except TooFewLabels:
+                return
+        desk.predicting.serve()
+        yield from desk.predicting.score_all()
+
+    def schemas(self):
+        return ("test",)

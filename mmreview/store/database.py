@@ -19,6 +19,10 @@ from mmreview.domain.errors import MmreviewError, ProjectDamaged, ProjectReadOnl
 BUSY_SECONDS = 5.0
 
 
+#: What SQLite says when it cannot make the files that a WAL database needs beside it.
+_UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+
+
 class ProjectClosed(MmreviewError):
     """The project was closed while somebody still wanted something of it."""
 
@@ -44,7 +48,7 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         self._generation = 0
         self._uri = readable_uri(folder) if read_only else f"{_uri(folder)}?mode=rw"
-        self._writer = None if read_only else self._connect_writer()
+        self._writer: sqlite3.Connection | None = None if read_only else self._connect_writer()
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -59,9 +63,11 @@ class Database:
         if self.read_only:
             raise ProjectReadOnly(path=str(self.folder))
         with self._lock:
-            if self._writer is None:
+            if self._closed:
                 raise ProjectClosed(path=str(self.folder))
             try:
+                if self._writer is None:
+                    self._writer = self._connect_writer()
                 self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
                 if self.before_commit is not None:
@@ -74,14 +80,17 @@ class Database:
                 raise
 
     def _roll_back(self) -> None:
-        """Undo the open transaction; a connection that cannot is replaced."""
-        if self._writer is None or not self._writer.in_transaction:
+        """Undo the open transaction. A connection that cannot is given up: SQLite undoes what it
+        left, and the next write opens another."""
+        if self._writer is None:
             return
         try:
-            self._writer.execute("ROLLBACK")
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
         except sqlite3.Error:
-            self._writer.close()
-            self._writer = self._connect_writer()
+            with suppress(sqlite3.Error):
+                self._writer.close()
+            self._writer = None
 
     def _connect_writer(self) -> sqlite3.Connection:
         connection = _connect(self._uri)
@@ -168,6 +177,8 @@ def readable_uri(folder: Path) -> str:
             connection.close()
         return plain
     except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in _UNWRITABLE:
+            raise ProjectDamaged(path=str(folder), detail=str(error)) from error
         wal = database_file(folder).with_name("project.sqlite-wal")
         if wal.exists() and wal.stat().st_size:
             raise ProjectDamaged("error.project_needs_writable_copy", path=str(folder)) from error

@@ -10,6 +10,7 @@ from mmreview.domain.errors import CaseNotFound, MmreviewError, WriteFailed
 from mmreview.domain.findings import Basis, State
 from mmreview.domain.reads import GENESIS_HASH, EventKind, NewEvent, event_hash
 from mmreview.store.audit import verify_trail
+from mmreview.store.reads import append_event
 
 P, A, U, UNSET = State.PRESENT, State.ABSENT, State.UNCERTAIN, State.UNSET
 
@@ -140,15 +141,10 @@ def test_events_of_one_case_and_after_a_number(filled, correct):
     assert [e.seq for e in filled.events.events(after=3)] == [4, 5]
 
 
-def test_a_long_trail_comes_in_pages(filled, correct):
-    for number in range(1100):
-        finding = ("Edema", "No Finding")[number % 2]
-        filled.events.append(
-            NewEvent(
-                EventKind.CORRECTION, "ana", "a", 1, "model",
-                {"finding": finding, "before": "unset", "after": "present", "basis": "both"},
-            )  # fmt: skip
-        )
+def test_a_long_trail_comes_in_pages(filled):
+    with filled.database.write() as connection:
+        for number in range(1100):
+            append_event(connection, NewEvent(EventKind.SETTING_CHANGED, f"reader {number}"))
     assert [e.seq for e in filled.events.events()] == list(range(1, 1102))
     assert list(verify_trail(filled)) == []
 
@@ -189,6 +185,16 @@ def test_a_failed_commit_leaves_nothing_and_the_retry_works(filled, correct):
     assert list(verify_trail(filled)) == []
 
 
+def test_a_lost_connection_is_replaced_by_the_next_write(filled, correct):
+    filled.database.before_commit = lambda: filled.database._writer.close()
+    with pytest.raises(WriteFailed):
+        correct(1, "Edema", A)
+    filled.database.before_commit = None
+    correct(1, "Edema", U)
+    assert [e.data["after"] for e in filled.events.events(after=1)] == ["uncertain"]
+    assert list(verify_trail(filled)) == []
+
+
 def test_a_full_disk_is_said_and_survived(filled, correct):
     correct(1, "Edema", A)
     writer = filled.database._writer
@@ -196,7 +202,7 @@ def test_a_full_disk_is_said_and_survived(filled, correct):
     writer.execute(f"PRAGMA max_page_count = {pages}")
     made = 0
     with pytest.raises(WriteFailed) as failed:
-        for _ in range(2000):
+        for _ in range(500):
             correct(2, "Edema", A)
             made += 1
     assert "full" in failed.value.params["detail"]

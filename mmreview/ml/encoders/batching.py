@@ -30,19 +30,21 @@ class Batcher:
         """The feature (width,) of each item, given as its units. None where memory does not even
         hold one unit of it alone."""
         units = [unit for item in items for unit in item]
-        rows = self._encode_units(units)
+        rows, fitted = self._encode_units(units)
         features: list[NDArray[np.float32] | None] = []
         start = 0
         for item in items:
-            mine = rows[start : start + len(item)]
+            mine = slice(start, start + len(item))
             start += len(item)
-            known = bool(len(item)) and not np.isnan(mine).any()
-            features.append(self.encoder.join(mine, item) if known else None)
+            features.append(self.encoder.join(rows[mine], item) if fitted[mine].all() else None)
         return features
 
-    def _encode_units(self, units: Sequence[Any]) -> NDArray[np.float32]:
-        """(n, width), NaN where a unit alone was too much."""
-        rows = np.full((len(units), self.encoder.card.width), np.nan, dtype=np.float32)
+    def _encode_units(
+        self, units: Sequence[Any]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """(n, width), and (n,) False where a unit alone was too much."""
+        rows = np.zeros((len(units), self.encoder.card.width), dtype=np.float32)
+        fitted = np.zeros(len(units), dtype=bool)
         order = sorted(range(len(units)), key=lambda i: self.encoder.length(units[i]))
         at = 0
         while at < len(order):
@@ -50,11 +52,12 @@ class Batcher:
             found = self._attempt([units[i] for i in batch])
             if found is not None:
                 rows[batch] = found
+                fitted[batch] = True
             elif len(batch) > 1:
                 self.size = len(batch) // 2
                 continue
             at += len(batch)
-        return rows
+        return rows, fitted
 
     def _attempt(self, units: Sequence[Any]) -> NDArray[np.float32] | None:
         """The rows of one batch; None if memory ran out."""

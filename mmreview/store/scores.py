@@ -2,23 +2,25 @@
 
 Every reading connection attaches the file as ``cache``, so that sorting and filtering by score is
 one query over both. Nothing in it is worth keeping: a missing or damaged file is made anew, empty,
-and ``missing`` then names every case. It is outside the trail, migrations and backups.
+and ``missing`` then names every case. It is outside the trail, migrations and backups. A read-only
+store that scores cases does so in a copy of its own, which ends with it.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, delete, exists, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from mmreview.domain.errors import ProjectDamaged, ProjectReadOnly, WriteFailed
+from mmreview.domain.errors import ProjectDamaged, WriteFailed
 from mmreview.domain.predictions import CaseScore
 from mmreview.domain.reads import canonical_json
 from mmreview.store.database import BUSY_SECONDS, Database, ProjectClosed, file_uri
@@ -70,6 +72,7 @@ class ScoreCache:
     def __init__(self, folder: Path, *, read_only: bool) -> None:
         self._path = folder / "cache" / "scores.sqlite"
         self._read_only = read_only
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.RLock()
         self._writer = None if read_only else self._open()
         #: Called when the file has been replaced: connections still show the old one.
@@ -103,6 +106,8 @@ class ScoreCache:
             WriteFailed: the disk is full or the file cannot be written.
         """
         with self._lock:
+            if self._read_only:
+                self._move_to_scratch()
             try:
                 self._transact(work)
             except sqlite3.OperationalError as error:
@@ -122,6 +127,24 @@ class ScoreCache:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             raise
+
+    def _move_to_scratch(self) -> None:
+        """Go on with a writable copy outside the project, of what can be read of its cache."""
+        self._scratch = tempfile.TemporaryDirectory(prefix="mmreview-scores-")
+        copy = Path(self._scratch.name) / self._path.name
+        for uri in self._uris():
+            try:
+                with (
+                    closing(sqlite3.connect(uri, uri=True)) as original,
+                    closing(sqlite3.connect(copy)) as mine,
+                ):
+                    original.backup(mine)
+                break
+            except sqlite3.DatabaseError:
+                copy.unlink(missing_ok=True)
+        self._path, self._read_only = copy, False
+        self._writer = self._open()
+        self.on_replaced()
 
     def mend(self) -> bool:
         """True when the cache was damaged; it has been replaced by an empty one."""
@@ -177,6 +200,8 @@ class ScoreCache:
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
+            if self._scratch is not None:
+                self._scratch.cleanup()
 
 
 class SqlScoreStore:
@@ -189,8 +214,8 @@ class SqlScoreStore:
         cache.on_replaced = database.forget_readers
 
     def replace(self, version: int, scores: Iterable[CaseScore]) -> None:
-        """Store these scores for ``version`` (others of that version stay)."""
-        self._refuse_read_only()
+        """Store these scores for ``version`` (others of that version stay). In a read-only
+        store they are its own. Raises WriteFailed."""
         rows = [
             {
                 "id": base_of(version) + score.key,
@@ -239,10 +264,6 @@ class SqlScoreStore:
                 raise
         with self._database.read() as connection:
             return work(connection)
-
-    def _refuse_read_only(self) -> None:
-        if self._database.read_only:
-            raise ProjectReadOnly(path=str(self._database.folder))
 
 
 def reason_params(text: str | None) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from the trail in the transaction that appends to it (``audit`` compares and reb
 The tables are made by ``migrations``; a test compares the two.
 
 Statements are written with Core and compiled once, at import; they run on the driver's own
-connection. Measured on a correction (13 statements): 0.1 ms of statements this way, 0.6 ms
-through ``sqlalchemy.Connection``, beside a durable commit of 0.2 to 1 ms.
+connection. Measured: the 13 statements of a correction take 0.06 ms this way and 0.23 ms through
+``sqlalchemy.Connection``, beside a bare durable commit of 0.2 ms.
 """
 
 from __future__ import annotations

@@ -185,7 +185,6 @@ def test_a_reader_sees_what_the_writer_commits_and_writes_nothing(filled, draft,
         lambda: reader.events.append(NewEvent(EventKind.SETTING_CHANGED, "ana")),
         lambda: reader.cases.upsert([draft("z")]),
         lambda: reader.preferences.set("a", 1),
-        lambda: reader.scores.replace(1, [CaseScore(1, None, None)]),
     ):
         with pytest.raises(ProjectReadOnly):
             write()

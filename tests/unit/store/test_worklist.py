@@ -213,3 +213,15 @@ def test_a_damaged_cache_does_not_stop_a_reader_without_the_right_to_write(score
     assert ids(reader, PRIORITY) == ["a", "b", "c"]
     reader.close()
     assert cache_of(scored).read_bytes().startswith(b"no database")
+
+
+def test_a_reader_without_the_right_to_write_scores_for_itself(scored):
+    reader = open_store(scored.folder, read_only=True)
+    reader.scores.serve(1)
+    reader.scores.replace(1, [score(2, priority=0.7)])
+    assert ids(reader, PRIORITY) == ["c", "b", "a"]
+    assert reader.scores.missing(1, 10) == []
+    assert scored.scores.missing(1, 10) == [2]
+    scored.scores.replace(1, [score(2, priority=0.1)])
+    assert ids(scored, PRIORITY) == ["c", "a", "b"]
+    reader.close()

@@ -102,6 +102,7 @@ class WelcomePage(QWidget):
         heading.setFont(theme.font(theme.SMALL, bold=True))
         heading.setProperty("muted", True)
         self._well = Well(self._recent, self)
+        self._well.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         recent = QVBoxLayout()
         recent.setSpacing(2 * UNIT)
         recent.addWidget(heading)
@@ -302,6 +303,7 @@ class RecentList(QListWidget):
         self.setAccessibleName(tr("ui.welcome.recent"))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         self.setMouseTracking(True)
         self.setItemDelegate(_RecentDelegate(self))
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -319,7 +321,15 @@ class RecentList(QListWidget):
             item.setData(_THERE, there)
             item.setToolTip(path if there else tr("ui.welcome.missing.tip", path=path))
             self.addItem(item)
-        self.setFixedHeight(_ROW * max(1, min(_SHOWN, len(paths))))
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        """As high as its rows, up to a few."""
+        return QSize(100 * UNIT, _ROW * max(1, min(_SHOWN, self.count())))
+
+    def minimumSizeHint(self) -> QSize:
+        """Two rows; where there is little room the rest scrolls."""
+        return QSize(40 * UNIT, _ROW * max(1, min(2, self.count())))
 
     def _on_item_chosen(self, item: QListWidgetItem) -> None:
         self.chosen.emit(item.data(_PATH))

@@ -97,9 +97,11 @@ class WorklistFeed(QObject):
         *,
         around: int | None = None,
         keep_place: bool = False,
+        count: bool = False,
     ) -> None:
         """Which cases pass, in which order? ``around`` is the key that will be on top (None: the
-        first), so that its page comes with the answer."""
+        first), so that its page comes with the answer. ``count`` asks for the counts as well, but
+        after whatever the answer leads to (a case that is opened waits on the same lane)."""
         cases = self._cases
         if cases is None:
             return
@@ -114,6 +116,8 @@ class WorklistFeed(QObject):
             self._wanted.clear()
             self.answered.emit(answer)
             self._find_unread(answer.keys, where, sort)
+            if count:
+                self.count()
 
         def failed(message: Message) -> None:
             self._asking = False
@@ -134,7 +138,7 @@ class WorklistFeed(QObject):
 
         def ask() -> bytearray:
             unread = set(cases.worklist_keys(replace(where, unread=True), sort))
-            return bytearray(key in unread for key in keys)
+            return bytearray(map(unread.__contains__, keys))
 
         def done(flags: bytearray) -> None:
             if answer == self._answer:

@@ -151,8 +151,7 @@ class WorklistPanel(QWidget):
         self._footer.clear()
         self._stack.setCurrentWidget(self._view)
         if cases is not None:
-            self._query(keep_place=False)
-            self._feed.count()
+            self._query(keep_place=False, count=True)
 
     def focus_search(self) -> None:
         """Put the cursor into the search field (Ctrl+F)."""
@@ -166,8 +165,7 @@ class WorklistPanel(QWidget):
     def refresh(self) -> None:
         """Ask again, keeping the open case and the place in the list."""
         if self._cases is not None:
-            self._query(keep_place=True)
-            self._feed.count()
+            self._query(keep_place=True, count=True)
 
     def update_rows(self, keys: Sequence[int]) -> None:
         """These cases have changed; their rows are fetched anew and stay where they are."""
@@ -246,13 +244,13 @@ class WorklistPanel(QWidget):
 
     # --- asking and showing -----------------------------------------------------------------------
 
-    def _query(self, *, keep_place: bool) -> None:
+    def _query(self, *, keep_place: bool, count: bool = False) -> None:
         where, sort = self.filter_state()
         around = None
         if keep_place:
             top, _ = self._view.top()
             around = self._model.keys[top] if top >= 0 else self._current
-        self._feed.query(where, sort, around=around, keep_place=keep_place)
+        self._feed.query(where, sort, around=around, keep_place=keep_place, count=count)
 
     def _on_answered(self, answer: Answer) -> None:
         top, offset = self._view.top()

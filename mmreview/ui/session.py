@@ -6,8 +6,9 @@ and ``Preparing``; page and status bar only show what these say.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -205,6 +206,13 @@ class Session(QObject):
             Lane.INTERACTIVE,
             self.desk.describe_model,
             key="describe",
-            on_done=lambda facts: self._status.show_device(str(facts.get("device", ""))),
+            on_done=lambda facts: self._status.show_device(_device(facts)),
             on_failed=lambda _: self._status.show_device(""),
         )
+
+
+def _device(facts: Mapping[str, Any]) -> str:
+    """Where the model computes, in a few words."""
+    if facts.get("device_kind") == "cpu":
+        return tr("ui.session.cpu", count=facts.get("threads", 1))
+    return str(facts.get("device", ""))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from PySide6.QtCore import (
+    QDate,
     QEvent,
     QLocale,
     QModelIndex,
@@ -245,7 +246,7 @@ def _moment(at: str) -> str:
         local = datetime.fromisoformat(at).astimezone()
     except ValueError:
         return at
-    day = QLocale(language()).toString(local.date(), "d MMM yyyy")
+    day = QLocale(language()).toString(QDate(local.year, local.month, local.day), "d MMM yyyy")
     return f"{day} {local:%H:%M}"
 
 

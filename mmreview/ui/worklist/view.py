@@ -215,7 +215,7 @@ class WorklistView(QListView):
 
     # --- keys and mouse ---------------------------------------------------------------------------
 
-    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+    def currentChanged(self, current: _Index, previous: _Index) -> None:
         """Tell which row a person moved to."""
         super().currentChanged(current, previous)
         if current.isValid() and not self._quiet:
@@ -223,10 +223,10 @@ class WorklistView(QListView):
 
     def event(self, event: QEvent) -> bool:
         """Keep the moving keys while the list has the focus."""
-        overrides = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
-        if overrides and _moves(event):
-            event.accept()
-            return True
+        match event:
+            case QKeyEvent() if event.type() == QEvent.Type.ShortcutOverride and _moves(event):
+                event.accept()
+                return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -121,7 +121,7 @@ def test_fifty_corrections_and_a_fine_tune_through_the_window(window, qtbot, pro
         assert view.prediction.version == version.id
     kinds = [event.kind for event in desk.events.events()]
     assert kinds.count("correction") == WANTED
-    assert kinds.count("read_committed") >= 5
+    assert kinds.count("read_committed") >= 4  # sixteen findings a case
     assert kinds.count("version_promoted") == 2
     window.close()
     qtbot.waitUntil(lambda: window.is_closed, timeout=30_000)

@@ -75,7 +75,7 @@ class Anatomy:
                 (side * wall * 0.585, top),
                 (side * wall * 0.37, top + 0.012),
                 (side * wall * 0.19, top + 0.045),
-                (side * 0.035, top + 0.075),
+                (side * 0.042, top + 0.062),
             ]
         )
 

@@ -274,7 +274,7 @@ def _write_case(folder: Path, plan: CasePlan, *, seed: int) -> dict[str, Any]:
         positions = {name: list(place) for name, place in film.positions.items()}
     says: dict[str, str] = {}
     if plan.with_report:
-        report = _report(plan, words)
+        report = report_of(plan, words)
         row["report"], says = report.text, report.says
     if plan.labelled:
         row["labels"] = {
@@ -305,7 +305,8 @@ def _views(plan: CasePlan) -> str | list[str]:
     return [view, "LATERAL"] if plan.lateral and plan.with_image else view
 
 
-def _report(plan: CasePlan, rng: np.random.Generator) -> Narrative:
+def report_of(plan: CasePlan, rng: np.random.Generator) -> Narrative:
+    """The report of a planned case, and what it says of each finding."""
     return write_report(
         _belief(plan, rng),
         Patient(

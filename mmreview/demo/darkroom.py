@@ -31,7 +31,7 @@ def develop(film: Film, rng: np.random.Generator, *, portable: bool) -> Image.Im
     """Detector, processing and tone curve: attenuation to grey levels (mode L)."""
     total = film.total()
     small = Image.fromarray(np.ascontiguousarray(total[::COARSE, ::COARSE]))
-    local = small.resize((small.width // 4, small.height // 4), Image.Resampling.BOX)
+    local = small.resize((small.width // 11, small.height // 11), Image.Resampling.BOX)
     wide = np.asarray(
         local.resize((film.width, film.height), Image.Resampling.BICUBIC), dtype=np.float32
     )

@@ -97,12 +97,12 @@ def _lungs(film: Film, lift: float, solid: Array, rng: np.random.Generator) -> A
     film.soft += gradient[None, :] * air[::COARSE, ::COARSE]
     film.soft += rng.normal(0, 0.012, film.soft.shape).astype(np.float32) * air[::COARSE, ::COARSE]
     vessels = film.layer(fine=True)
-    for heading in rng.uniform(0, 2 * np.pi, 46):
+    for heading in rng.uniform(0, 2 * np.pi, 34):
         at, far = np.array([0.015, 0.43]), rng.uniform(0.05, 0.20)
         bend = rng.normal(0, 0.25)
         end = at + far * np.array([np.cos(heading), np.sin(heading)])
         over = at + 0.5 * far * np.array([np.cos(heading + bend), np.sin(heading + bend)])
-        vessels.line(smooth([tuple(at), tuple(over), tuple(end)]), width=0.0035, value=0.5)
+        vessels.line(smooth([tuple(at), tuple(over), tuple(end)]), width=0.0032, value=0.36)
     film.fine += vessels.array(0.0012) * air * np.float32(0.09)
     return air
 

@@ -52,12 +52,12 @@ def reshape(anatomy: Anatomy, findings: Sequence[Lesion]) -> Anatomy:
     """The anatomy that disease leaves: a wide heart, a raised dome where lung has collapsed."""
     big = find(findings, CARDIOMEGALY)
     if big:
-        anatomy = replace(anatomy, ratio=max(anatomy.ratio, 0.475) + 0.025 + 0.125 * big.severity)
+        anatomy = replace(anatomy, ratio=max(anatomy.ratio, 0.475) + 0.018 + 0.115 * big.severity)
     band = find(findings, ATELECTASIS)
     if band and band.side == RIGHT:
-        anatomy = replace(anatomy, dome_right=anatomy.dome_right - 0.030 * band.severity)
+        anatomy = replace(anatomy, dome_right=anatomy.dome_right - 0.012 - 0.055 * band.severity)
     elif band and band.side == LEFT:
-        anatomy = replace(anatomy, dome_left=anatomy.dome_left - 0.030 * band.severity)
+        anatomy = replace(anatomy, dome_left=anatomy.dome_left - 0.012 - 0.055 * band.severity)
     return anatomy
 
 
@@ -78,8 +78,8 @@ def markings(
 def _rim(film: Film, anatomy: Anatomy, lesion: Lesion) -> tuple[Layer, Points]:
     """The air between chest wall and visceral pleura: its mask and the pleural line."""
     side = lesion.side
-    depth = 0.018 + 0.075 * lesion.severity
-    low = 0.34 + 0.36 * lesion.severity
+    depth = 0.022 + 0.105 * lesion.severity
+    low = 0.36 + 0.38 * lesion.severity
     ys = np.linspace(0.125, low, 40)
     wall = np.array([anatomy.wall(side, y) for y in ys]) - side * 0.006
     fade = np.sqrt(np.clip((low - ys) / (low - 0.125), 0, 1))
@@ -177,7 +177,7 @@ def _pneumothorax(
 ) -> Place:
     """Darker air without markings, bounded by a thin white line; the lung within is denser."""
     rim, line = _rim(film, anatomy, lesion)
-    film.fine -= rim.array(0.0012) * air * np.float32(0.035 + 0.03 * lesion.severity)
+    film.fine -= rim.array(0.0012) * air * np.float32(0.045 + 0.05 * lesion.severity)
     pleura = film.layer(fine=True)
     pleura.line(line, width=0.0023, value=0.9)
     film.fine += pleura.array(0.0007) * air * np.float32(0.075 + 0.05 * lesion.severity)
@@ -207,7 +207,7 @@ def _consolidation(
         )
     ).resize((film.soft.shape[1], film.soft.shape[0]), Image.Resampling.BICUBIC)
     density = patch.array(0.013) * (1 + 0.16 * np.asarray(mottle))
-    gain = np.float32(0.10 + 0.20 * lesion.severity)
+    gain = np.float32(0.12 + 0.22 * lesion.severity)
     film.soft += density * air[::COARSE, ::COARSE] * gain
     tubes = film.layer(fine=True)
     hx, hy = anatomy.vessels_from(side)
@@ -260,12 +260,12 @@ def _atelectasis(
         plates.line(
             smooth([(x - side * reach * 0.45, y + lift + 0.012), (x, y + lift),
                     (x + side * reach * 0.6, y + lift - 0.006 * (1 + number))]),
-            width=0.0045 + 0.006 * lesion.severity, value=0.9,
+            width=0.0055 + 0.009 * lesion.severity, value=0.9,
         )
-    film.fine += plates.array(0.0018) * air * np.float32(0.08 + 0.12 * lesion.severity)
+    film.fine += plates.array(0.0018) * air * np.float32(0.10 + 0.14 * lesion.severity)
     base = film.layer()
-    base.disc(x, y + 0.02, radius=0.055)
-    _opacify(film, base, 0.03 + 0.06 * lesion.severity, air, blur=0.022)
+    base.disc(x, y + 0.02, radius=0.075)
+    _opacify(film, base, 0.05 + 0.12 * lesion.severity, air, blur=0.022)
     return float(x), float(y), float(reach * 0.6)
 
 
@@ -277,7 +277,7 @@ def _nodule(
     y = 0.22 + 0.38 * lesion.at[1]
     inner, outer = 0.10, abs(anatomy.wall(side, y)) - 0.035
     x = side * (inner + (outer - inner) * lesion.at[0])
-    radius = 0.012 + 0.028 * lesion.severity
+    radius = 0.016 + 0.040 * lesion.severity
     at = np.linspace(0, 2 * np.pi, 26, endpoint=False)
     bumpy = radius * (1 + 0.10 * rng.normal(0, 1, len(at)))
     mass = film.layer(fine=True)
@@ -288,7 +288,7 @@ def _nodule(
         )
     edge = np.stack([x + bumpy * np.cos(at), y + 0.93 * bumpy * np.sin(at)], axis=1)
     mass.polygon(smooth(edge.tolist(), closed=True, steps=4), 0.9)
-    film.fine += mass.array(0.0028) * air * np.float32(0.12 + 0.14 * lesion.severity)
+    film.fine += mass.array(0.0028) * air * np.float32(0.15 + 0.15 * lesion.severity)
     return float(x), float(y), float(radius * 1.3)
 
 

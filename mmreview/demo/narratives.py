@@ -28,11 +28,11 @@ from mmreview.demo.phrases import (
 STYLES = ("structured", "prose", "dictated", "terse", "unheaded")
 
 #: How often a finding that is there is left out or hedged (at severity 0 and at severity 1).
-OMITTED = (0.36, 0.10)
-HEDGED = (0.34, 0.12)
+OMITTED = (0.13, 0.02)
+HEDGED = (0.20, 0.05)
 #: How often one that is not there is denied outright, or hedged; otherwise it is not mentioned.
-DENIED = 0.55
-DOUBTED = 0.055
+DENIED = 0.27
+DOUBTED = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _body(
         for name in says if says[name] == "uncertain"
     ]
     sentences += _denials([name for name in says if says[name] == "absent"], rng)
-    sentences += [_pick(rng, FILLERS) for _ in range(int(rng.integers(0, 3)))]
+    sentences += [_pick(rng, FILLERS) for _ in range(int(rng.integers(0, 2)))]
     rng.shuffle(sentences)
     if rng.random() < 0.45:
         sentences.insert(0, _pick(rng, TECHNIQUES))
@@ -163,11 +163,11 @@ def _summary(
     belief: Mapping[str, Lesion | None], says: Mapping[str, str], rng: np.random.Generator
 ) -> list[str]:
     """The impression: the main findings, or that there are none."""
-    positive = [name for name in says if says[name] == "present" and name != DEVICES]
+    positive = [name for name in says if says[name] == "present"]
     lines = [
         _fill(_pick(rng, WORDINGS[name].brief), name, belief[name], rng).capitalize() + "."
-        for place, name in enumerate(positive) if place == 0 or rng.random() < 0.75
-    ][:4]
+        for place, name in enumerate(positive) if place == 0 or rng.random() < 0.9
+    ][:5]
     if not positive and ("uncertain" not in says.values() or rng.random() < 0.4):
         lines = [_pick(rng, CLEAR)]
     elif not positive:
@@ -190,7 +190,7 @@ def _mention(template: str, patient: Patient, rng: np.random.Generator) -> str:
 
 def _indication(patient: Patient, rng: np.random.Generator) -> list[str]:
     sentences = [_mention(_pick(rng, REASONS), patient, rng)]
-    if rng.random() < 0.5:
+    if rng.random() < 0.35:
         sentences.append(_mention(_pick(rng, HISTORIES), patient, rng))
     return sentences
 

@@ -184,7 +184,7 @@ WORDINGS: dict[str, Wording] = {
         present=("{device}",),
         hedged=("A linear density over the {side} chest may be external.",),
         absent=("No lines or tubes.", "No support devices are seen."),
-        brief=("lines and tubes as above",),
+        brief=("lines and tubes in place", "support devices as described"),
     ),
 }
 
@@ -214,7 +214,7 @@ DEVICES_SAID: dict[str, tuple[str, ...]] = {
 REASONS = (
     "Shortness of breath.", "Cough and fever.", "Chest pain.", "Dyspnea for three days.",
     "Preoperative evaluation.", "Follow-up.", "Fall, pain on breathing.", "Hypoxia.",
-    "Routine check.", "Weight loss.", "Evaluate for {noun}.", "Rule out {noun}.",
+    "Routine check.", "Weight loss.", "Evaluate for {noun}.", "Night sweats.",
     "Status post procedure, ?{noun}.", "Known heart failure, increasing dyspnea.",
     "Productive cough, {age} y/o.", "{age} year old {person} with dyspnea.",
 )

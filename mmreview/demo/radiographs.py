@@ -299,7 +299,7 @@ def _shoulder(layer: Layer, cortex: Layer, anatomy: Anatomy, side: int) -> None:
     collar = smooth([(0.030, 0.187), (0.085, 0.168), (0.15, 0.148), (0.225, 0.136), (0.30, 0.124),
                      (0.372, 0.126)])
     path = collar * [side * wide, 1.0]
-    thick = np.interp(np.linspace(0, 1, len(path)), [0, 0.12, 0.5, 1], [0.033, 0.024, 0.019, 0.024])
+    thick = np.interp(np.linspace(0, 1, len(path)), [0, 0.12, 0.5, 0.9, 1], [0.033, 0.024, 0.019, 0.023, 0.012])
     edges = band(path, thick)
     blade = smooth([
         (0.335, 0.150), (0.300, 0.205), (0.318, 0.30), (0.345, 0.395), (0.372, 0.435),

@@ -8,6 +8,6 @@ import os
 
 # Read by OpenMP when torch is loaded, so it stands here. By default its threads spin while they
 # wait for each other; on a machine whose cores are shared (window, encoding and fine-tuning at
-# once, two cores) that burns the very time that the awaited thread needs: encoding was 7 times
-# slower at a load of 3 a core. Sleeping costs nothing that could be measured on a quiet machine.
+# once, two cores) that burns the very time that the awaited thread needs: at a load of 3 a core
+# encoding took 4 to 10 times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

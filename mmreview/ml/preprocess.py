@@ -1,7 +1,8 @@
 """From a file or a report to what an encoder takes. numpy and Pillow only; runs in threads.
 
-An image keeps its proportions (letterbox on black). On 577 real radiographs with ridge heads and
-patient-grouped folds this beat squashing by .015 macro AUROC on two targets out of two, and it cuts
+An image keeps its proportions (letterbox on black). On 577 real radiographs with ridge heads,
+patient-grouped folds and 3 seeds, macro AUROC was .714 letterboxed and .719 squashed for the
+diagnoses, .760 and .723 for severity by zones: about level on one, better on the other. It cuts
 nothing away, as a centre crop would. A change that alters a number changes the identifier below,
 because the feature cache is keyed by it.
 """

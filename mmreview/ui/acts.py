@@ -86,8 +86,8 @@ class WindowActs(QObject):
 
     # --- projects -----------------------------------------------------------------------------
 
-    def new_project(self) -> None:
-        """Ask for a folder and a finding schema."""
+    def new_project(self, source: str = "") -> None:
+        """Ask for a folder and a finding schema; then import ``source``, if one is named."""
         from mmreview.ui.dialogs.new_project import NewProjectDialog
 
         dialog = NewProjectDialog(
@@ -96,7 +96,9 @@ class WindowActs(QObject):
             schemas=self._window.opener.schemas(),
         )
         dialog.projectWanted.connect(
-            lambda path, schema: self._window.create_project(Path(path), schema)
+            lambda path, schema: self._window.create_project(
+                Path(path), schema, then=lambda _: self.import_cases(source) if source else None
+            )
         )
         _open(dialog)
 
@@ -119,12 +121,12 @@ class WindowActs(QObject):
         project = path.parent if path.name == "project.sqlite" else path
         if (project / "project.sqlite").exists():
             self._window.open_project(project)
-        elif self._window.session is None:
-            self._window.show_problem(Message("ui.acts.drop_needs_project"))
-        elif path.is_dir() or path.suffix.lower() in _MANIFESTS:
-            self.import_cases(str(path))
-        else:
+        elif not path.is_dir() and path.suffix.lower() not in _MANIFESTS:
             self._window.show_problem(Message("ui.acts.drop_unknown", {"name": path.name}))
+        elif self._window.session is None:
+            self.new_project(str(path))
+        else:
+            self.import_cases(str(path))
 
     def offer_read_only(self, path: Path, problem: Message) -> None:
         """Somebody else writes this project: say who, offer to look."""
@@ -306,7 +308,9 @@ class WindowActs(QObject):
         training = session.training
 
         def _on_changed() -> None:
-            dialog.show_versions(session.desk.learning.versions())
+            dialog.show_versions(
+                session.desk.learning.versions(), writable=not session.desk.info.read_only
+            )
 
         _on_changed()
         dialog.promoteWanted.connect(training.promote)

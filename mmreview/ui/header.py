@@ -36,7 +36,7 @@ class Badge(QWidget):
     def sizeHint(self) -> QSize:  # noqa: D102 - Qt's name
         metrics = self.fontMetrics()
         width = metrics.horizontalAdvance(self._text) + 5 * theme.UNIT
-        return QSize(width, metrics.height() + 2 * theme.UNIT)
+        return QSize(width, metrics.height() + theme.UNIT)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102 - Qt's name
         colours = theme.current()
@@ -58,7 +58,7 @@ class Header(QMenuBar):
         self.setNativeMenuBar(False)  # project, reader and badges must be seen on every system
         corner = QWidget(self)
         row = QHBoxLayout(corner)
-        row.setContentsMargins(0, theme.UNIT, 3 * theme.UNIT, theme.UNIT)
+        row.setContentsMargins(0, 0, 3 * theme.UNIT, 0)
         row.setSpacing(2 * theme.UNIT)
         self._project = QLabel(corner)
         self._project.setObjectName("projectLabel")

@@ -52,8 +52,7 @@ class MainWindow(QMainWindow):
         self.memory = Memory(settings, lasting=remember, parent=self)
         self.session: Session | None = None
         self.opening_problem: Message | None = None
-        self._opening = False
-        self._closing = False
+        self._opening = self._closing = False
         self.is_closed = False
         self.welcome = WelcomePage(self)
         self.page = ReviewPage(runner, self)
@@ -134,9 +133,11 @@ class MainWindow(QMainWindow):
         """Open a project in the background; the window stays usable and says what is wrong."""
         self._open(lambda: self.opener.open(path, read_only=read_only), path)
 
-    def create_project(self, path: Path, schema: str) -> None:
+    def create_project(
+        self, path: Path, schema: str, *, then: Callable[[Session], None] | None = None
+    ) -> None:
         """Make an empty project and open it."""
-        self._open(lambda: self.opener.create(path, schema=schema), path)
+        self._open(lambda: self.opener.create(path, schema=schema), path, then=then)
 
     def open_demo(self, path: Path, *, cases: int, seed: int) -> None:
         """Open the synthetic project at ``path``; make and fill it if it is not whole yet."""
@@ -149,20 +150,17 @@ class MainWindow(QMainWindow):
     def _open(
         self, work: Callable[[], Desk], path: Path, *, then: Callable[[Session], None] | None = None
     ) -> None:
-        self.close_project(lambda: self._open_now(work, path, then))
+        def open_now() -> None:
+            self._opening, self.opening_problem = True, None
+            self.welcome.set_busy(tr("ui.window.opening", name=path.stem), 0, 0)
+            self.runner.submit(
+                Lane.INTERACTIVE,
+                work,
+                on_done=lambda desk: self._on_opened(desk, then),
+                on_failed=lambda error: self._on_open_failed(error, path),
+            )
 
-    def _open_now(
-        self, work: Callable[[], Desk], path: Path, then: Callable[[Session], None] | None
-    ) -> None:
-        self._opening = True
-        self.opening_problem = None
-        self.welcome.set_busy(tr("ui.window.opening", name=path.stem), 0, 0)
-        self.runner.submit(
-            Lane.INTERACTIVE,
-            work,
-            on_done=lambda desk: self._on_opened(desk, then),
-            on_failed=lambda error: self._on_open_failed(error, path),
-        )
+        self.close_project(open_now)
 
     def _on_opened(self, desk: Desk, then: Callable[[Session], None] | None) -> None:
         self._opening = False

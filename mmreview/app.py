@@ -142,7 +142,10 @@ def _window(settings: Any, *, theme: str, remember: bool = True) -> MainWindow:
     assert isinstance(application, QApplication)
     look.apply(application, theme or settings.theme)
     return MainWindow(
-        runner=Runner(), settings=settings, opener=ProjectOpener(), remember=remember
+        runner=Runner(),
+        settings=settings,
+        opener=ProjectOpener(beside_window=True),
+        remember=remember,
     )
 
 

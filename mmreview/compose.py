@@ -31,10 +31,12 @@ DEFAULT_DEMO_CASES = 60
 
 
 class ProjectOpener:
-    """Opens and makes projects (``services.desk.Opener``)."""
+    """Opens and makes projects (``services.desk.Opener``). ``beside_window`` leaves one core to
+    the thread that draws."""
 
-    def __init__(self, *, device: str = "auto") -> None:
+    def __init__(self, *, device: str = "auto", beside_window: bool = False) -> None:
         self._device = device
+        self._beside_window = beside_window
 
     def open(self, path: Path, *, read_only: bool = False) -> Desk:
         """Open a project (ProjectNotFound, ProjectLocked, ProjectTooNew, ProjectDamaged)."""
@@ -105,9 +107,12 @@ class ProjectOpener:
         return tuple(sorted(p.stem for p in (paths.resources() / "schemas").glob("*.yaml")))
 
     def _furnish(self, store: Store) -> Desk:
+        from mmreview.ml.device import leave_core_for_window
         from mmreview.ml.features import EncodedFeatures
         from mmreview.ml.trainer import FusionTrainer
 
+        if self._beside_window:
+            leave_core_for_window()
         features = EncodedFeatures(
             folder=store.folder / "features",
             root=store.folder,

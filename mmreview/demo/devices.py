@@ -108,7 +108,7 @@ def _drain(layer: Layer, anatomy: Anatomy, lesion: Lesion, rng: np.random.Genera
     path = smooth([(wall + side * 0.14, 0.72), (wall + side * 0.03, 0.66),
                    (wall - side * 0.06, 0.54), (side * 0.17, 0.32), (side * 0.13, 0.20)])
     for shift in (-0.0045, 0.0045):
-        layer.line(path + [shift, 0.0], width=0.0020, value=0.55)
-    layer.line(path + [0.0028, 0.0], width=0.0026, value=1.0)
+        layer.line(np.add(path, (shift, 0.0)), width=0.0020, value=0.55)
+    layer.line(np.add(path, (0.0028, 0.0)), width=0.0026, value=1.0)
     _leads(layer, anatomy, rng)
     return float(side * 0.17), 0.32, 0.09

@@ -84,7 +84,8 @@ class Layer:
         if deviation <= 0.3:
             return self.image
         if self.fine:
-            return self.image.filter(ImageFilter.BoxBlur((math.sqrt(12 * deviation**2 + 1) - 1) / 2))
+            radius = (math.sqrt(12 * deviation**2 + 1) - 1) / 2
+            return self.image.filter(ImageFilter.BoxBlur(radius))
         return self.image.filter(ImageFilter.GaussianBlur(deviation))
 
     def array(self, blur: float = 0.0) -> Array:
@@ -143,7 +144,9 @@ class Film:
         return self.fine + self.upsampled(self.soft)
 
 
-def smooth(points: Sequence[tuple[float, float]], *, steps: int = 12, closed: bool = False) -> Points:
+def smooth(
+    points: Sequence[tuple[float, float]], *, steps: int = 12, closed: bool = False
+) -> Points:
     """A Catmull-Rom curve through ``points`` (n, 2) with ``steps`` points a span."""
     at = np.asarray(points, dtype=np.float64)
     if closed:

@@ -20,6 +20,7 @@ from mmreview.demo.devices import draw_devices
 from mmreview.demo.film import COARSE, Array, Film, Layer, Pose, band, outline, smooth
 from mmreview.demo.lesions import Lesion
 
+
 @dataclass(frozen=True, slots=True)
 class Radiograph:
     """A picture (mode L) and where its lesions are: finding → (x, y, radius) in pixels."""
@@ -99,7 +100,8 @@ def _soft_tissue(film: Film, anatomy: Anatomy) -> None:
     film.add(armpit, -0.46, blur=0.007)
     belly = film.layer()
     low = max(anatomy.dome_right, anatomy.dome_left)
-    belly.polygon([(-edge * 0.92, low + 0.05), (edge * 0.92, low + 0.05), (edge, 1.1), (-edge, 1.1)])
+    waist = edge * 0.92
+    belly.polygon([(-waist, low + 0.05), (waist, low + 0.05), (edge, 1.1), (-edge, 1.1)])
     film.add(belly, 0.16, blur=0.06)
     if anatomy.female:
         breast = film.layer()
@@ -137,14 +139,15 @@ def _lungs(film: Film, anatomy: Anatomy, solid: Array, rng: np.random.Generator)
 
 def _softened(noise: Array) -> Array:
     """Noise averaged over its four neighbours."""
-    return (noise + np.roll(noise, 1, 0) + np.roll(noise, 1, 1) + np.roll(noise, (1, 1), (0, 1))) / 2
+    across = noise + np.roll(noise, 1, 1)
+    return (across + np.roll(across, 1, 0)) / 2
 
 
 def _recess(film: Film, anatomy: Anatomy, side: int) -> None:
     """Lung behind the dome lightens the upper abdomen; a bubble of gas under the left one."""
     dome = anatomy.diaphragm(side)
     behind = film.layer()
-    behind.polygon(np.concatenate([dome, (dome + [0, 0.085])[::-1]]))
+    behind.polygon(np.concatenate([dome, np.add(dome, (0, 0.085))[::-1]]))
     film.add(behind, -0.055, blur=0.022)
     if side == LEFT and anatomy.bubble > 0.3:
         x, y = 0.17, anatomy.dome_left + 0.055
@@ -299,7 +302,8 @@ def _shoulder(layer: Layer, cortex: Layer, anatomy: Anatomy, side: int) -> None:
     collar = smooth([(0.030, 0.187), (0.085, 0.168), (0.15, 0.148), (0.225, 0.136), (0.30, 0.124),
                      (0.372, 0.126)])
     path = collar * [side * wide, 1.0]
-    thick = np.interp(np.linspace(0, 1, len(path)), [0, 0.12, 0.5, 0.9, 1], [0.033, 0.024, 0.019, 0.023, 0.012])
+    along = np.linspace(0, 1, len(path))
+    thick = np.interp(along, [0, 0.12, 0.5, 0.9, 1], [0.033, 0.024, 0.019, 0.023, 0.012])
     edges = band(path, thick)
     blade = smooth([
         (0.335, 0.150), (0.300, 0.205), (0.318, 0.30), (0.345, 0.395), (0.372, 0.435),

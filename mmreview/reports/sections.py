@@ -29,13 +29,17 @@ class Section:
         return text[self.start : self.end]
 
 
-_SCOPE = r"(?:(?:chest|thora(?:x|cic)|ct|cxr|x-?ray|radiograph(?:ic|y)?|imaging|us|ultrasound|pa|ap)[ -]+)"
+_SCOPE = (
+    r"(?:(?:chest|thora(?:x|cic)|ct|cxr|x-?ray|radiograph(?:ic|y)?|imaging|us|ultrasound|pa|ap)"
+    r"[ -]+)"
+)
 _HEADS = rf"""
     (?:clinical[ ]+)?(?:indications?|history|information|data|details|statement|question|context)
   | (?:past[ ]+|present[ ]+|relevant[ ]+)?(?:medical|surgical|present|patient)[ ]+history
   | history[ ]+of[ ]+present(?:ing)?[ ]+(?:illness|complaint)
   | reason[ ]+for[ ]+(?:the[ ]+)?(?:exam(?:ination)?|study|visit|referral)
-  | {_SCOPE}{{0,2}}(?:exam(?:ination)?|study|procedure|technique|comparisons?|findings?|impressions?)
+  | {_SCOPE}{{0,2}}(?:exam(?:ination)?|study|procedure|technique|comparisons?)
+  | {_SCOPE}{{0,2}}(?:findings?|impressions?)
   | type[ ]+of[ ]+exam(?:ination)? | views? | priors?
   | (?:physical|laboratory|lab)[ ]+(?:examination|exam|findings|results|tests)
   | (?:final[ ]+|preliminary[ ]+)?(?:report|diagnosis|diagnoses|impression|read(?:ing)?)

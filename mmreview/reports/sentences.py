@@ -21,14 +21,20 @@ class Span:
 
 
 #: Words that keep their full stop inside a sentence (lower case, without it).
-_ABBREVIATIONS = frozenset(
-    "dr mr mrs ms prof st vs approx ca cf e.g i.e eg ie fig figs no nos resp incl excl dept hosp "
-    "pt pts hx dx rx tx yo y.o lat bilat ant post sup inf max min temp wt ht a.m p.m q.d b.i.d t.i.d "
-    "u.s al et vol ref refs jan feb mar apr jun jul aug sep sept oct nov dec".split()
-)
+_ABBREVIATIONS = frozenset((
+    "dr", "mr", "mrs", "ms", "prof", "st", "vs", "approx", "ca", "cf", "e.g", "i.e", "eg",
+    "ie", "fig", "figs", "no", "nos", "resp", "incl", "excl", "dept", "hosp", "pt", "pts",
+    "hx", "dx", "rx", "tx", "yo", "y.o", "lat", "bilat", "ant", "post", "sup", "inf", "max",
+    "min", "temp", "wt", "ht", "a.m", "p.m", "q.d", "b.i.d", "t.i.d", "u.s", "al", "et", "vol",
+    "ref", "refs", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct",
+    "nov", "dec",
+))
 
 #: These end a sentence too, unless a number or lower case follows.
-_UNLESS_LOWER = frozenset("no st al post min max sup inf lat mar dec yo pt pts".split())
+_UNLESS_LOWER = frozenset((
+    "no", "st", "al", "post", "min", "max", "sup", "inf", "lat", "mar", "dec", "yo", "pt",
+    "pts",
+))
 
 #: A possible end: marks with closing quotes or brackets, before a blank, the end, or a capital
 #: stuck to a word ("clear.No effusion"); or a break between paragraphs or list entries.
@@ -79,7 +85,7 @@ def _is_end(text: str, begin: int, match: re.Match[str]) -> bool:
         return True
     last = word.group().lower()
     if len(last) == 1 and last.isalpha() and word.group().isupper():
-        return not following[:1].isupper() or len(before.split()) > 3 and "\n" in following
+        return not following[:1].isupper() or (len(before.split()) > 3 and "\n" in following)
     if last not in _ABBREVIATIONS:
         return True
     if last in _UNLESS_LOWER:

@@ -1,3 +1,4 @@
+import itertools
 import json
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def test_some_lack_an_image_some_a_report_some_come_twice():
 
 def test_a_follow_up_is_of_the_same_person_and_later():
     plans = plan_cohort(cases=100, seed=4)
-    pairs = [(a, b) for a, b in zip(plans, plans[1:], strict=False) if a.patient == b.patient]
+    pairs = [(a, b) for a, b in itertools.pairwise(plans) if a.patient == b.patient]
     assert pairs
     for first, second in pairs:
         assert (first.age, first.female) == (second.age, second.female)

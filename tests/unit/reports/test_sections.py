@@ -1,3 +1,4 @@
+import itertools
 import json
 import tarfile
 import time
@@ -29,7 +30,7 @@ def assert_covered(text: str) -> None:
     for section in sections:
         assert section.head <= section.start <= section.end
         assert bool(section.title) == (section.start > section.head)
-    assert all(a.end == b.head for a, b in zip(sections, sections[1:], strict=False))
+    assert all(a.end == b.head for a, b in itertools.pairwise(sections))
 
 
 def test_heads_with_colons_on_their_lines():

@@ -41,12 +41,41 @@ def has_display() -> bool:
     return True
 
 
+def missing_for_display() -> str:
+    """What Qt lacks to use the display that is there (the system's own words), empty if nothing.
+
+    Qt would end the process; loading its X11 plugin first tells which library is not there.
+    """
+    if not sys.platform.startswith("linux") or os.environ.get("WAYLAND_DISPLAY"):
+        return ""
+    if os.environ.get("QT_QPA_PLATFORM", "xcb").split(":")[0] != "xcb":
+        return ""
+    import ctypes
+    import importlib.util
+
+    found = importlib.util.find_spec("PySide6")
+    places = found.submodule_search_locations if found is not None else None
+    for place in places or ():
+        plugin = Path(place) / "Qt" / "plugins" / "platforms" / "libqxcb.so"
+        if plugin.exists():
+            try:
+                ctypes.CDLL(str(plugin))
+            except OSError as error:
+                return str(error)
+    return ""
+
+
 def run(project: Path | None, *, theme: str = "", demo: DemoWish | None = None) -> int:
     """Show the window and stay until it is closed; returns the exit code.
 
     Raises:
         MmreviewError: Qt's libraries cannot be loaded (the sentence says how to get them).
     """
+    missing = missing_for_display()
+    if missing:
+        from mmreview.diagnosis import explain_missing_qt
+
+        raise MmreviewError("error.no_display_libraries", detail=explain_missing_qt(missing))
     application = _application()
     from mmreview import logs
     from mmreview.settings import load
@@ -72,8 +101,7 @@ def screenshot(project: Path | None, out: Path, *, size: str, theme: str) -> Non
         width, height = (int(part) for part in size.lower().split("x"))
     except ValueError:
         raise MmreviewError("error.size_invalid", size=size) from None
-    if not has_display():
-        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
     application = _application()
     from PySide6.QtCore import Qt
 
@@ -119,7 +147,7 @@ def _application() -> QApplication:
         from mmreview.diagnosis import explain_missing_qt
 
         raise MmreviewError(
-            "error.no_display_libraries", detail=explain_missing_qt(error)
+            "error.no_display_libraries", detail=explain_missing_qt(str(error))
         ) from error
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
@@ -159,4 +187,5 @@ def qt_facts() -> dict[str, Any]:
         "pyside": PySide6.__version__,
         "platform": os.environ.get("QT_QPA_PLATFORM", "") or "default",
         "display": has_display(),
+        "missing": missing_for_display() if has_display() else "",
     }

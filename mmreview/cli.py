@@ -140,9 +140,10 @@ def demo(
         from mmreview import app, mainjob, paths
 
         folder = paths.as_project(project or paths.default_projects_folder() / "demo")
-        if headless or not app.has_display():
+        missing = app.missing_for_display() if app.has_display() else ""
+        if headless or missing or not app.has_display():
             payload = mainjob.headless_demo(console, folder, cases=cases, seed=seed)
-            payload["headless"] = "asked" if headless else "no display"
+            payload["headless"] = "asked" if headless else missing or "no display"
             console.result(payload, lambda: mainjob.summary(payload))
         else:
             raise SystemExit(app.run(folder, demo=app.DemoWish(cases=cases, seed=seed)))

@@ -57,10 +57,13 @@ def _qt(problems: list[str]) -> dict[str, Any]:
     from mmreview import app
 
     try:
-        return app.qt_facts()
+        facts = app.qt_facts()
     except ImportError as error:
-        problems.append(tr("doctor.no_qt", detail=str(error)))
+        problems.append(explain_missing_qt(str(error)))
         return {}
+    if facts["missing"]:
+        problems.append(explain_missing_qt(facts["missing"]))
+    return facts
 
 
 def _model(problems: list[str]) -> dict[str, Any]:
@@ -94,7 +97,7 @@ def diagnosis_text(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def explain_missing_qt(error: ImportError) -> str:
+def explain_missing_qt(detail: str) -> str:
     """Why the window cannot be drawn, and the command that mends it."""
     hint = "doctor.no_qt" if sys.platform.startswith("linux") else "doctor.no_qt_here"
-    return tr(hint, detail=str(error))
+    return tr(hint, detail=detail)

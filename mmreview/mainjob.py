@@ -143,7 +143,7 @@ def smoke(console: Console) -> dict[str, Any]:
 
 def summary(payload: dict[str, Any]) -> str:
     """What the headless demo did, for a person."""
-    lines = [tr("demo.no_display")] if payload.get("headless") == "no display" else []
+    lines = _why_headless(payload.get("headless", "asked"))
     lines += [f"  {step['step']}: {step['seconds']:.1f} s" for step in payload["steps"]]
     before, after = payload["metrics_before"], payload["metrics"]
     for opinion, value in after.items():
@@ -162,3 +162,13 @@ def summary(payload: dict[str, Any]) -> str:
         )
     )
     return "\n".join(lines)
+
+
+def _why_headless(why: str) -> list[str]:
+    if why == "asked":
+        return []
+    if why == "no display":
+        return [tr("demo.no_display")]
+    from mmreview.diagnosis import explain_missing_qt
+
+    return [tr("demo.no_display_libraries", detail=explain_missing_qt(why))]

@@ -193,7 +193,7 @@ def _consolidation(
     y = 0.27 + 0.36 * lesion.at[1]
     inner, outer = 0.085, abs(anatomy.wall(side, y)) - 0.055
     x = side * (inner + (outer - inner) * (0.15 + 0.7 * lesion.at[0]))
-    radius = 0.045 + 0.050 * lesion.severity
+    radius = 0.052 + 0.058 * lesion.severity
     patch = film.layer()
     for _ in range(34):
         angle, far = rng.uniform(0, 2 * np.pi), radius * rng.uniform(0, 1) ** 0.7
@@ -207,7 +207,7 @@ def _consolidation(
         )
     ).resize((film.soft.shape[1], film.soft.shape[0]), Image.Resampling.BICUBIC)
     density = patch.array(0.013) * (1 + 0.16 * np.asarray(mottle))
-    gain = np.float32(0.12 + 0.22 * lesion.severity)
+    gain = np.float32(0.16 + 0.24 * lesion.severity)
     film.soft += density * air[::COARSE, ::COARSE] * gain
     tubes = film.layer(fine=True)
     hx, hy = anatomy.vessels_from(side)
@@ -277,7 +277,7 @@ def _nodule(
     y = 0.22 + 0.38 * lesion.at[1]
     inner, outer = 0.10, abs(anatomy.wall(side, y)) - 0.035
     x = side * (inner + (outer - inner) * lesion.at[0])
-    radius = 0.016 + 0.040 * lesion.severity
+    radius = 0.020 + 0.044 * lesion.severity
     at = np.linspace(0, 2 * np.pi, 26, endpoint=False)
     bumpy = radius * (1 + 0.10 * rng.normal(0, 1, len(at)))
     mass = film.layer(fine=True)

@@ -90,7 +90,7 @@ WORDINGS: dict[str, Wording] = {
             "No focal consolidation.", "The lungs are clear.", "No airspace opacity is seen.",
             "There is no focal infiltrate.", "Lungs are well aerated without consolidation.",
         ),
-        brief=("{side} {zone} zone pneumonia", "{side} {zone} consolidation"),
+        brief=("{side} {zone} zone pneumonia", "{side} {zone} zone consolidation"),
     ),
     ATELECTASIS: Wording(
         noun=("atelectasis", "volume loss"),
@@ -161,7 +161,7 @@ WORDINGS: dict[str, Wording] = {
             "Possible {side} nodule versus overlapping shadows.",
         ),
         absent=("No suspicious nodule.", "No pulmonary mass or nodule.", "No focal lung lesion."),
-        brief=("{side} {zone} nodule, follow-up advised",),
+        brief=("{side} {zone} zone nodule, follow-up advised",),
     ),
     FRACTURE: Wording(
         noun=("acute fracture", "rib fracture"),

@@ -246,7 +246,7 @@ def _bones(
     for side in (RIGHT, LEFT):
         for number in range(10):
             wide = 0.0165 + 0.0006 * number
-            whole = anatomy.rib(side, number, (0.03, 0.56 * np.pi))
+            whole = anatomy.rib(side, number, (0.03, (0.56 if number < 8 else 0.49) * np.pi))
             pieces = [whole]
             if broken == (side, number):
                 pieces = pathology.break_rib(whole, findings)

@@ -8,7 +8,9 @@ case's labels (more sensitive than AUROC, and it minds calibration):
 * ``cross_validation`` until then: each training case is judged by the challenger's fold model that
   has not seen its patient group, and by the champion's twin of that fold, which has not either; a
   case that the champion never trained on is judged by the champion itself. Labels are those that
-  hold now, so labels that are wrong everywhere cannot be found out this way: an audit set can.
+  hold now, less those that were changed since the champion learned them: a challenger that learned
+  changed labels would look good by the change alone. New labels that are wrong everywhere cannot
+  be found out this way: an audit set can.
 
 The challenger is accepted if it is not worse by more than ``TOLERANCE`` and the bootstrap over
 patient groups says with 90 % confidence that it is not worse by more than ``MARGIN``. The margin is

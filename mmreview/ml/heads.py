@@ -23,9 +23,10 @@ from mmreview.ml.solver import Columns, Design, Solution, Trace, solve
 Array = NDArray[np.float32]
 
 #: Spreads that are tried, per modality.
-SPREADS = (0.03, 0.1, 0.3, 1.0, 3.0)
+SPREADS = (0.1, 0.3, 1.0, 3.0, 10.0)
 #: A finding with fewer labels of either kind gets its prior instead of a head.
 LEAST = 3
+_BLOCK = 1024
 _SEARCH_ROWS = 1500
 _SEARCH_FINDINGS = 8
 _SEARCH_FOLDS = 3
@@ -76,16 +77,30 @@ class _Standard:
     scale: Array
 
     @classmethod
-    def of(cls, features: Array) -> _Standard:
-        mean = features.mean(axis=0, dtype=np.float64)
-        spread = np.sqrt(np.maximum(_mean_square(features) - mean**2, 0.0))
+    def of(cls, features: Array, rows: NDArray[np.intp]) -> Generator[Trace, None, _Standard]:
+        """The moments of ``rows``, added up around the first of them for precision."""
+        centre = features[rows[0]].astype(np.float64)
+        total, square = np.zeros(len(centre)), np.zeros(len(centre))
+        for begin in range(0, len(rows), _BLOCK):
+            part = features[rows[begin : begin + _BLOCK]] - centre
+            total += part.sum(axis=0)
+            square += np.einsum("nd,nd->d", part, part)
+            yield Trace(0)
+        shift = total / len(rows)
+        mean = centre + shift
+        spread = np.sqrt(np.maximum(square / len(rows) - shift**2, 0.0))
         dull = spread <= 1e-5 * (np.abs(mean) + 1e-3)
         inverse = np.where(dull, 0.0, 1.0 / np.where(dull, 1.0, spread))
         return cls(mean.astype(np.float32), inverse.astype(np.float32))
 
-    def apply(self, features: Array) -> Array:
-        result = features - self.mean
-        result *= self.scale
+    def apply(self, features: Array, rows: NDArray[np.intp]) -> Generator[Trace, None, Array]:
+        """Standardised copies of ``rows``, a block at a time."""
+        result = np.empty((len(rows), features.shape[1]), np.float32)
+        for begin in range(0, len(rows), _BLOCK):
+            block = slice(begin, begin + _BLOCK)
+            np.subtract(features[rows[block]], self.mean, out=result[block])
+            result[block] *= self.scale
+            yield Trace(0)
         return result
 
     def raw(self, weights: Array, bias: Array) -> tuple[Array, NDArray[np.float64]]:
@@ -98,13 +113,6 @@ class _Standard:
         scale = np.where(self.scale > 0, 1.0 / np.where(self.scale > 0, self.scale, 1), 0)
         bias = head.bias + self.mean.astype(np.float64) @ head.weights
         return (head.weights * scale[:, None]).astype(np.float32), bias.astype(np.float32)
-
-
-def _mean_square(features: Array) -> NDArray[np.float64]:
-    total = np.zeros(features.shape[1])
-    for begin in range(0, len(features), 1024):
-        total += np.square(features[begin : begin + 1024], dtype=np.float64).sum(axis=0)
-    return total / len(features)
 
 
 def fit_head(
@@ -126,12 +134,8 @@ def fit_head(
         empty = Head(np.zeros((width, findings), np.float32), np.zeros(findings), taught)
         return HeadFit((empty,) * (1 + lesson.fold_count), held_out, spread or 0.0)
     folds = lesson.folds[rows]
-    whole = len(rows) == len(lesson.features)
-    features = lesson.features if whole else lesson.features[rows]
-    standard = _Standard.of(features)
-    yield Trace(0)
-    features = standard.apply(features)
-    yield Trace(0)
+    standard = yield from _Standard.of(lesson.features, rows)
+    features = yield from standard.apply(lesson.features, rows)
     targets, weights = targets[:, taught], weights[:, taught]
     design = Design.of(features, seed=seed)
     yield Trace(0)

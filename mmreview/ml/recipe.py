@@ -180,7 +180,7 @@ def _second_stages(
         for m in samples.modalities:
             logits, truth = heads[m].held_out[inside], truths[m][inside]
             calibrations[m] = calibrate(logits, truth, (~np.isnan(truth)).astype(np.float64))
-            yield Step("training.phase.calibrating", 0.8 + 0.05 * index / (1 + count))
+            yield Step("training.phase.calibrating", 0.8 + 0.2 * index / (1 + count))
         chosen = inside & samples.complete
         material = _material(samples.modalities, heads, calibrations, prior, chosen, judged, folds)
         materials.append(material)
@@ -191,7 +191,7 @@ def _second_stages(
             except StopIteration as finished:
                 fitted = finished.value
                 break
-            yield Step("training.phase.weighing", 0.85 + 0.15 * index / (1 + count))
+            yield Step("training.phase.weighing", 0.8 + 0.2 * (index + 0.5) / (1 + count))
         models.append(
             Model(
                 modalities=samples.modalities,

@@ -25,7 +25,7 @@ CORRECTION_WEIGHT = 2.0
 #: A finding can be learned from this many labels of either kind on.
 LEARNABLE = 5
 
-_BLOCK = 1024
+_BLOCK = 512
 
 
 class CachedFeatures(Protocol):
@@ -58,7 +58,6 @@ class Samples:
     present: dict[str, NDArray[np.bool_]]
     keys: NDArray[np.int64]
     groups: NDArray[np.str_]
-    audit: NDArray[np.bool_]
     targets: NDArray[np.float32]
     corrected: NDArray[np.bool_]
     basis: NDArray[np.int8]
@@ -74,7 +73,6 @@ class Samples:
             present={m: p[rows] for m, p in self.present.items()},
             keys=self.keys[rows],
             groups=self.groups[rows],
-            audit=self.audit[rows],
             targets=self.targets[rows],
             corrected=self.corrected[rows],
             basis=self.basis[rows],
@@ -104,11 +102,10 @@ class Samples:
         return np.where(self.teaching(modality) > 0, self.targets, np.nan).astype(np.float64)
 
 
-def usable(table: LabelTable, *, audit: bool) -> NDArray[np.bool_]:
-    """Which rows take part. Train rows do; audit rows only measure (``audit``); the control
-    partition does neither: it stays the untouched arm that the queue is compared with."""
-    wanted = {Partition.TRAIN, Partition.AUDIT} if audit else {Partition.TRAIN}
-    return np.array([partition in wanted for partition in table.partitions], bool)
+def rows_of(table: LabelTable, partition: Partition) -> NDArray[np.intp]:
+    """The rows of one partition. Train rows teach; audit rows only measure; the control partition
+    does neither: it stays the untouched arm that the queue is compared with."""
+    return np.flatnonzero([drawn is partition for drawn in table.partitions])
 
 
 def require_labels(table: LabelTable) -> None:
@@ -116,7 +113,7 @@ def require_labels(table: LabelTable) -> None:
 
     ``needed`` is the least number of further labels that would do.
     """
-    targets = table.targets[usable(table, audit=False)]
+    targets = table.targets[rows_of(table, Partition.TRAIN)]
     lacking = sum(
         np.maximum(LEARNABLE - (targets == value).sum(axis=0), 0) for value in (1.0, 0.0)
     )
@@ -126,42 +123,38 @@ def require_labels(table: LabelTable) -> None:
 
 
 def gather(
-    features: CachedFeatures, table: LabelTable, *, audit: bool
+    features: CachedFeatures, table: LabelTable, partition: Partition
 ) -> Generator[float, None, Samples]:
-    """Read the features of the usable rows, block by block; yields the share that is done.
-
-    Raises:
-        FeaturesMissing: not one train row has a cached feature.
-    """
-    rows = np.flatnonzero(usable(table, audit=audit))
+    """Read the features of one partition's rows, block by block; yields the share that is done."""
+    rows = rows_of(table, partition)
     found: dict[str, NDArray[np.float32]] = {}
     present: dict[str, NDArray[np.bool_]] = {}
     modalities = tuple(features.modalities)
     for position, modality in enumerate(modalities):
-        hashes = [table.hashes.get(modality, ((),) * len(table.keys))[row] for row in rows]
+        hashes = table.hashes.get(modality)
         values = np.zeros((len(rows), features.width(modality)), np.float32)
         there = np.zeros(len(rows), bool)
-        for begin in range(0, len(rows), _BLOCK):
+        for begin in range(0, len(rows) if hashes else 0, _BLOCK):
             block = slice(begin, begin + _BLOCK)
-            values[block], there[block] = features.matrix(modality, hashes[block])
-            sound = np.isfinite(values[block]).all(axis=1)
-            if not sound.all():  # a damaged feature is no feature
-                there[block] &= sound
-                values[block][~sound] = 0
+            asked = [hashes[row] for row in rows[block]]
+            values[block], there[block] = features.matrix(modality, asked)
+            there[block] &= np.isfinite(values[block]).all(axis=1)  # a damaged one is none
+            values[block][~there[block]] = 0
             yield (position + min(1.0, (begin + _BLOCK) / len(rows))) / len(modalities)
-        values[~there] = 0
         found[modality], present[modality] = values, there
-    partitions = np.array([str(p) for p in table.partitions])[rows]
-    if not any((there & (partitions == Partition.TRAIN)).any() for there in present.values()):
-        raise FeaturesMissing()
     return Samples(
         modalities=modalities,
         features=found,
         present=present,
         keys=np.asarray(table.keys, np.int64)[rows],
         groups=np.asarray(table.groups, dtype=str)[rows],
-        audit=partitions == Partition.AUDIT,
         targets=np.asarray(table.targets, np.float32)[rows],
         corrected=np.asarray(table.corrected, bool)[rows],
         basis=np.asarray(table.basis, np.int8)[rows],
     )
+
+
+def require_features(samples: Samples) -> None:
+    """Raise FeaturesMissing unless something of these cases is encoded."""
+    if not any(there.any() for there in samples.present.values()):
+        raise FeaturesMissing()

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview import __version__
+from mmreview.domain.cases import Partition
 from mmreview.domain.errors import BundleInvalid
 from mmreview.domain.labels import LabelTable
 from mmreview.domain.ports import Predictor, TrainingRequest, TrainingResult
@@ -30,7 +31,14 @@ from mmreview.ml.fusion import fusion_named
 from mmreview.ml.model import Model
 from mmreview.ml.predictor import BundlePredictor
 from mmreview.ml.recipe import Ancestor, Fitted, Recipe, Step, fit
-from mmreview.ml.samples import CachedFeatures, Samples, gather, require_labels, usable
+from mmreview.ml.samples import (
+    CachedFeatures,
+    Samples,
+    gather,
+    require_features,
+    require_labels,
+    rows_of,
+)
 
 Floats = NDArray[np.float64]
 
@@ -66,15 +74,9 @@ class FusionTrainer:
         fusion_named(request.fusion)
         require_labels(request.table)
         parent = self._parent(request)
-        reading = gather(self._features, request.table, audit=True)
-        while True:
-            try:
-                share = next(reading)
-            except StopIteration as done:
-                everything: Samples = done.value
-                break
-            yield TrainingStep("training.phase.reading", 0.1 * share)
-        samples = everything.take(~everything.audit)
+        samples = yield from self._read(request.table, Partition.TRAIN, 0.0)
+        audit = yield from self._read(request.table, Partition.AUDIT, 0.09)
+        require_features(samples)
         recipe = self._recipe(request, parent)
         fitting = fit(samples, recipe, ancestor=parent.ancestor if parent else None)
         while True:
@@ -85,7 +87,6 @@ class FusionTrainer:
                 break
             yield _training_step(step)
         yield TrainingStep("training.phase.measuring", 0.95)
-        audit = everything.take(everything.audit)
         measured = evaluation.measure_version(samples, fitted, audit, request.findings)
         yield TrainingStep("training.phase.measuring", 0.97)
         verdict = _judge(request, samples, fitted, audit, parent)
@@ -94,6 +95,18 @@ class FusionTrainer:
         fold_of = dict(zip(samples.keys.tolist(), fitted.folds.tolist(), strict=True))
         sha256 = bundles.write(Bundle(fitted.models, fold_of, card), request.folder)
         return TrainingResult(sha256, request.fusion, measured, verdict)
+
+    def _read(
+        self, table: LabelTable, partition: Partition, begun: float
+    ) -> Generator[TrainingStep, None, Samples]:
+        reading = gather(self._features, table, partition)
+        while True:
+            try:
+                share = next(reading)
+            except StopIteration as done:
+                samples: Samples = done.value
+                return samples
+            yield TrainingStep("training.phase.reading", begun + 0.09 * share * (begun == 0))
 
     def _parent(self, request: TrainingRequest) -> _Parent | None:
         """The champion's bundle, if it can be read and its encoders are today's."""
@@ -180,7 +193,7 @@ class FusionTrainer:
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Grouped nested cross-validation (see ``domain.ports.Trainer``)."""
         require_labels(table)
-        reading = gather(self._features, table, audit=False)
+        reading = gather(self._features, table, Partition.TRAIN)
         while True:
             try:
                 share = next(reading)
@@ -188,6 +201,7 @@ class FusionTrainer:
                 samples: Samples = done.value
                 break
             yield Progress("progress.evaluate", round(5 * share), 100)
+        require_features(samples)
         return (
             yield from evaluation.nested(
                 samples, findings=findings, folds=folds, seed=seed, weight=weight
@@ -202,7 +216,7 @@ class FusionTrainer:
 
 
 def _labels(table: LabelTable) -> int:
-    return int((~np.isnan(table.targets[usable(table, audit=False)])).sum())
+    return int((~np.isnan(table.targets[rows_of(table, Partition.TRAIN)])).sum())
 
 
 def _training_step(step: Step) -> TrainingStep:
@@ -257,10 +271,23 @@ def _judge(
         )
         bout = gate.Bout(audit.judged, mine, theirs, audit.groups, None, basis)
     else:
+        assert fitted.held_out is not None
         mine = fitted.held_out.probabilities["fused"]
         theirs = _unseen(parent.ancestor, samples)
-        bout = gate.Bout(samples.judged, mine, theirs, samples.groups, fitted.folds, basis)
+        truth = _unchanged(samples, request.parent_table)
+        bout = gate.Bout(truth, mine, theirs, samples.groups, fitted.folds, basis)
     return gate.judge(bout, seed=request.seed)
+
+
+def _unchanged(samples: Samples, known: LabelTable | None) -> Floats:
+    """The truths that judge, less the labels that are not what the champion learned."""
+    if known is None:
+        return samples.judged
+    row_of = {key: row for row, key in enumerate(known.keys.tolist())}
+    rows = np.array([row_of.get(key, -1) for key in samples.keys.tolist()])
+    before = np.where((rows >= 0)[:, None], known.targets[rows], np.nan)
+    changed = ~np.isnan(before) & (before != samples.targets)
+    return np.where(changed, np.nan, samples.judged)
 
 
 def _unseen(ancestor: Ancestor, samples: Samples) -> Floats:

@@ -13,7 +13,7 @@ convex problem).
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,10 @@ _PSEUDO = 20.0
 #: Fewer labels on complete cases than this leave the weights even.
 _LEAST_LABELS = 20
 #: Rows on which λ is chosen at most; W and b use all.
-_ROWS = 4000
+_ROWS = 1500
 _ROUNDS = 20
+#: Steps of the grid from 0 to 1.
+_STEPS = 10
 
 
 class Pooling:
@@ -108,7 +110,8 @@ class _Problem:
         gain, bias = fit_scale(
             pooled, y, seen, base=self.prior, centre=self.centre(values), pseudo=_PSEUDO
         )
-        return np.maximum(gain, 0.0), bias
+        heard = self.taught.any(axis=0)  # without any head the opinion is the prior
+        return np.where(heard, np.maximum(gain, 0.0), 1.0), np.where(heard, bias, 0.0)
 
     def loss(self, values: Floats, gain: Floats, bias: Floats, rows: NDArray[np.bool_]) -> float:
         """Summed log-loss of some rows."""
@@ -122,25 +125,43 @@ def _cross_validated(problem: _Problem) -> Generator[None, None, dict[str, float
     count = len(problem.modalities)
     folds = np.unique(problem.folds)
     best, best_loss = np.full(count, 1 / count), np.inf
-    for values in sorted(_simplex(count), key=lambda v: float(np.square(v - 1 / count).sum())):
-        total = 0.0
-        for fold in folds:
-            inside = problem.folds == fold
-            gain, bias = problem.scale(values, ~inside)
-            total += problem.loss(values, gain, bias, inside)
-            yield
-        if total < best_loss - 1e-9:
-            best, best_loss = values, total
+    tried: set[bytes] = set()
+    for candidates in (_simplex(count), None):  # a grid, then finer around its best
+        near = candidates if candidates is not None else _neighbours(best)
+        for values in sorted(near, key=lambda v: float(np.square(v - 1 / count).sum())):
+            if values.tobytes() in tried:
+                continue
+            tried.add(values.tobytes())
+            total = 0.0
+            for fold in folds:
+                inside = problem.folds == fold
+                gain, bias = problem.scale(values, ~inside)
+                total += problem.loss(values, gain, bias, inside)
+                yield
+            if total < best_loss - 1e-9:
+                best, best_loss = values, total
     return dict(zip(problem.modalities, best.tolist(), strict=True))
 
 
 def _simplex(count: int) -> list[Floats]:
-    """Weights that sum to 1, in steps of .05 for two modalities and .1 for more."""
-    steps = 20 if count == 2 else 10
-    heads = product(range(steps + 1), repeat=count - 1)
+    """Weights that sum to 1, in steps of .1."""
+    heads = product(range(_STEPS + 1), repeat=count - 1)
     return [
-        np.array([*head, steps - sum(head)]) / steps for head in heads if sum(head) <= steps
+        np.array([*head, _STEPS - sum(head)]) / _STEPS for head in heads if sum(head) <= _STEPS
     ]
+
+
+def _neighbours(values: Floats) -> list[Floats]:
+    """Half a grid step moved from one modality to another, in every way that stays in range."""
+    half = 0.5 / _STEPS
+    found = []
+    for giver, taker in permutations(range(len(values)), 2):
+        if values[giver] >= half:
+            moved = values.copy()
+            moved[giver] -= half
+            moved[taker] += half
+            found.append(np.round(moved, 10))
+    return found
 
 
 def _learned(

@@ -107,8 +107,10 @@ class Rounds:
         self.findings = findings
         self.folder = folder
         self.steps = []
+        self.tables = {}
 
     def request(self, table, *, number=1, parent=None, weight=None, seed=0, fusion="pooling"):
+        known = self.tables.get(parent.id) if parent else None
         return TrainingRequest(
             version=number,
             table=table,
@@ -120,6 +122,7 @@ class Rounds:
             folder=self.folder / f"{number:05d}",
             parent=parent,
             parent_folder=self.folder / parent.folder if parent else None,
+            parent_table=known,
         )
 
     def run(self, request):
@@ -135,6 +138,7 @@ class Rounds:
         """One round; returns the version and what the trainer said of it."""
         request = self.request(table, **options)
         result = self.run(request)
+        self.tables[request.version] = table
         version = Version(
             id=request.version,
             sha256=result.sha256,

@@ -1,0 +1,296 @@
+"""How fast a round is: 10,000 cached cases, 14 findings, features as wide as the real ones.
+
+    python tests/benchmarks/training.py [--cases 10000] [--repeats 5]
+
+Prints the head solver against a plain full-batch ``torch.optim.LBFGS`` (its default line search,
+and strong Wolfe) and against AdamW over a ``DataLoader``, all on the same features, objective and
+regularisation, as the time until the objective is within 5 % of the optimum; then a warm start
+after 25 corrections; then a whole round (reading, cross-fits, calibration, λ, metrics, gate,
+bundle), from scratch and warm, with its longest pause between two yields. Medians of ``--repeats``,
+ratios within this process. The numbers of rivals are taken beside ours, in turn, so that a noisy
+machine is noisy for all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmreview.domain.cases import Partition
+from mmreview.domain.labels import LabelTable
+from mmreview.domain.ports import TrainingRequest
+from mmreview.domain.versions import LambdaChoice, Role, Version
+from mmreview.ml.solver import Columns, Design, solve
+from mmreview.ml.trainer import FusionTrainer
+
+WIDTHS = {"image": 1792, "text": 384}
+FINDINGS = 14
+SPREAD = 1.0
+WITHIN = 1.05
+Curve = list[tuple[float, float]]
+
+
+class SyntheticFeatures:
+    """Correlated features with a spectrum like that of frozen encoders, and labels they cause."""
+
+    def __init__(self, cases: int, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        self.modalities = tuple(WIDTHS)
+        self.matrices = {}
+        logits = np.linspace(-3.5, 0.0, FINDINGS)
+        for m, width in WIDTHS.items():
+            scale = np.arange(1, 201)[:, None] ** -0.7
+            mixing = rng.standard_normal((200, width)).astype(np.float32) * scale
+            values = rng.standard_normal((cases, 200)).astype(np.float32) @ mixing
+            values += 0.3 * rng.standard_normal((cases, width)).astype(np.float32)
+            values = ((values - values.mean(0)) / values.std(0)).astype(np.float32)
+            self.matrices[m] = values
+            logits = logits + values @ rng.standard_normal((width, FINDINGS)) * 1.2 / width**0.5
+        self.targets = (rng.random((cases, FINDINGS)) < 1 / (1 + np.exp(-logits))).astype("f")
+        self.targets[rng.random(self.targets.shape) < 0.1] = np.nan
+
+    def width(self, modality: str) -> int:
+        """Numbers a case."""
+        return WIDTHS[modality]
+
+    def fingerprint(self, modality: str) -> str:
+        """What made them."""
+        return "synthetic"
+
+    def matrix(self, modality: str, hashes: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The cached rows."""
+        rows = np.array([int(h[0]) for h in hashes])
+        return self.matrices[modality][rows], np.ones(len(rows), bool)
+
+    def table(self, targets: np.ndarray, corrected: np.ndarray) -> LabelTable:
+        """All cases, two a patient, a tenth of the patients in the audit partition."""
+        n = len(targets)
+        keys = [(str(i),) for i in range(n)]
+        audit = [i // 2 % 10 == 0 for i in range(n)]
+        return LabelTable(
+            keys=np.arange(n, dtype=np.int64),
+            groups=tuple(f"p{i // 2}" for i in range(n)),
+            partitions=tuple(Partition.AUDIT if a else Partition.TRAIN for a in audit),
+            hashes={m: tuple(keys) for m in self.modalities},
+            targets=targets,
+            corrected=corrected,
+            basis=np.full(targets.shape, 3, np.int8),
+            through_seq=int(corrected.sum()),
+        )
+
+
+def corrected_table(features: SyntheticFeatures, count: int = 25) -> LabelTable:
+    """The labels after ``count`` corrections of random findings."""
+    rng = np.random.default_rng(1)
+    targets, corrected = features.targets.copy(), np.zeros(features.targets.shape, bool)
+    rows, columns = rng.integers(len(targets), size=count), rng.integers(FINDINGS, size=count)
+    targets[rows, columns] = rng.integers(2, size=count)
+    corrected[rows, columns] = True
+    return features.table(targets, corrected)
+
+
+def columns_of(targets: np.ndarray, width: int, corrected: np.ndarray | None = None) -> Columns:
+    """The head's problem on one modality."""
+    weights = (~np.isnan(targets)).astype(np.float32)
+    if corrected is not None:
+        weights = weights * np.where(corrected, np.float32(2), np.float32(1))
+    known = np.nan_to_num(targets)
+    rate = (weights * known).sum(0) / weights.sum(0)
+    prior = np.log(rate / (1 - rate)).astype(np.float32)
+    return Columns(known, weights, np.full(FINDINGS, width / SPREAD, np.float32), prior)
+
+
+def own(features: np.ndarray, columns: Columns, start: Any = None) -> tuple[Curve, Any]:
+    """Objective against time of this project's solver, design included."""
+    begun, curve = time.perf_counter(), []
+    work = solve(Design.of(features, seed=0), columns, start=start)
+    while True:
+        try:
+            trace = next(work)
+        except StopIteration as done:
+            return curve, done.value
+        if trace.objective is not None:
+            curve.append((time.perf_counter() - begun, trace.objective))
+
+
+def _torch_problem(features: np.ndarray, columns: Columns) -> tuple[Any, list[torch.Tensor]]:
+    x, y = torch.from_numpy(features), torch.from_numpy(columns.targets)
+    s, prior = torch.from_numpy(columns.weights), torch.from_numpy(columns.prior)
+    strength = float(columns.strengths[0])
+    w = torch.zeros(features.shape[1], FINDINGS, requires_grad=True)
+    b = torch.zeros(FINDINGS, requires_grad=True)
+
+    def objective(rows: Any = slice(None)) -> torch.Tensor:
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            x[rows] @ w + b, y[rows], reduction="none"
+        )
+        share = 1.0 if isinstance(rows, slice) else len(rows) / len(x)
+        ridge = 0.5 * strength * w.square().sum() + 0.5 * (b - prior).square().sum()
+        return (s[rows] * loss).sum() + share * ridge
+
+    return objective, [w, b]
+
+
+def lbfgs(features: np.ndarray, columns: Columns, goal: float, search: str | None) -> float | None:
+    """Seconds until torch's full-batch L-BFGS is at ``goal``; None if it never is."""
+    objective, parameters = _torch_problem(features, columns)
+    n = len(features)
+    optimiser = torch.optim.LBFGS(
+        parameters, lr=1, max_iter=1, history_size=10, line_search_fn=search
+    )
+    begun = time.perf_counter()
+
+    def closure() -> torch.Tensor:
+        optimiser.zero_grad()
+        loss = objective() / n
+        loss.backward()
+        return loss
+
+    for _ in range(300):
+        before = optimiser.step(closure)  # the loss where this step began
+        if float(before.detach()) * n <= goal:
+            return time.perf_counter() - begun
+    return None
+
+
+def adamw(features: np.ndarray, columns: Columns, goal: float) -> float | None:
+    """Seconds until AdamW over a DataLoader is at ``goal``, looked at once an epoch (not timed)."""
+    objective, parameters = _torch_problem(features, columns)
+    data = torch.utils.data.TensorDataset(torch.from_numpy(features), torch.arange(len(features)))
+    loader = torch.utils.data.DataLoader(data, batch_size=256, shuffle=True)
+    optimiser = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.0)
+    spent = 0.0
+    for _ in range(60):
+        begun = time.perf_counter()
+        for _, rows in loader:
+            optimiser.zero_grad()
+            (objective(rows) / len(rows)).backward()
+            optimiser.step()
+        spent += time.perf_counter() - begun
+        with torch.no_grad():
+            if float(objective()) <= goal:
+                return spent
+    return None
+
+
+def reached(curve: Curve, goal: float) -> float:
+    """When a curve is at or under ``goal``."""
+    return next(seconds for seconds, value in curve if value <= goal)
+
+
+def solver_rows(features: SyntheticFeatures, repeats: int) -> Iterator[tuple[str, str]]:
+    """The head solver alone, both modalities added up."""
+    after = corrected_table(features)
+    took: dict[str, list[float]] = {}
+    for _ in range(repeats):
+        round_: dict[str, float] = {}
+
+        def add(name: str, seconds: float | None, into: dict[str, float] = round_) -> None:
+            into[name] = into.get(name, 0.0) + (float("inf") if seconds is None else seconds)
+
+        for m, x in features.matrices.items():
+            columns = columns_of(features.targets, WIDTHS[m])
+            curve, solution = own(x, columns)
+            goal = WITHIN * curve[-1][1]
+            add("own, to 5 %", reached(curve, goal))
+            add("own, converged", curve[-1][0])
+            changed = columns_of(after.targets, WIDTHS[m], after.corrected)
+            warm, _ = own(x, changed, (solution.weights, solution.bias))
+            cold, _ = own(x, changed)
+            add("warm, converged", warm[-1][0])
+            add("cold, converged", cold[-1][0])
+            add("warm, to 5 %", reached(warm, WITHIN * cold[-1][1]))
+            add("torch LBFGS", lbfgs(x, columns, goal, None))
+            add("torch LBFGS, strong Wolfe", lbfgs(x, columns, goal, "strong_wolfe"))
+            add("AdamW, DataLoader", adamw(x, columns, goal))
+        for name, seconds in round_.items():
+            took.setdefault(name, []).append(seconds)
+    middle = {name: statistics.median(values) for name, values in took.items()}
+    for name, seconds in middle.items():
+        yield name, f"{seconds:.3f} s"
+    mine = middle["own, to 5 %"]
+    rival = min(middle["torch LBFGS"], middle["torch LBFGS, strong Wolfe"])
+    yield "own / best torch LBFGS (target <= 1.0)", f"{mine / rival:.2f}"
+    faster = middle["AdamW, DataLoader"] / mine
+    yield "AdamW / own (target >= 8)", "never got there" if faster == np.inf else f"{faster:.1f}"
+    share = middle["warm, converged"] / middle["cold, converged"]
+    yield "warm / cold, to the same convergence (target <= .3)", f"{share:.2f}"
+    yield "warm / cold, to 5 %", f"{middle['warm, to 5 %'] / mine:.2f}"
+
+
+def timed_round(
+    trainer: FusionTrainer, request: TrainingRequest
+) -> tuple[float, float, dict[str, float], Any]:
+    """Seconds of a whole round, its longest pause between yields, seconds by phase, result."""
+    work = trainer.train(request)
+    begun = last = time.perf_counter()
+    longest, phases, phase = 0.0, {}, "start"
+    while True:
+        try:
+            step = next(work)
+        except StopIteration as done:
+            now = time.perf_counter()
+            phases["write"] = now - last
+            return now - begun, max(longest, now - last), phases, done.value
+        now = time.perf_counter()
+        phase = step.phase.rsplit(".", 1)[1]
+        phases[phase] = phases.get(phase, 0.0) + now - last
+        longest, last = max(longest, now - last), now
+
+
+def round_rows(features: SyntheticFeatures, repeats: int) -> Iterator[tuple[str, str]]:
+    """Whole rounds through the trainer."""
+    trainer = FusionTrainer(features)
+    names = tuple(f"finding {t}" for t in range(FINDINGS))
+    first = features.table(features.targets, np.zeros(features.targets.shape, bool))
+    after = corrected_table(features)
+    runs: dict[str, list[tuple[float, float]]] = {"scratch": [], "warm": []}
+    shown: dict[str, dict[str, float]] = {}
+    for repeat in range(repeats):
+        with tempfile.TemporaryDirectory(prefix="mmreview-training-") as scratch:
+            parent = None
+            for name, number, table in (("scratch", 1, first), ("warm", 2, after)):
+                folder = Path(scratch) / str(number)
+                request = TrainingRequest(
+                    number, table, names, "test", "pooling", LambdaChoice(), repeat, folder,
+                    parent=parent, parent_folder=Path(scratch) / "1" if parent else None,
+                )
+                seconds, pause, shown[name], result = timed_round(trainer, request)
+                runs[name].append((seconds, pause))
+                parent = Version(
+                    1, result.sha256, Role.CHAMPION, None, "1", "", "pooling", 0, 0
+                )
+    for name, values in runs.items():
+        phases = ", ".join(f"{phase} {seconds:.2f}" for phase, seconds in shown[name].items())
+        seconds = statistics.median(v[0] for v in values)
+        yield f"whole round, {name}", f"{seconds:.2f} s ({phases})"
+        yield f"  longest pause, {name}", f"{1000 * max(v[1] for v in values):.0f} ms"
+    pairs = zip(runs["warm"], runs["scratch"], strict=True)
+    share = statistics.median(warm[0] / scratch[0] for warm, scratch in pairs)
+    yield "whole round, warm / scratch", f"{share:.2f}"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--cases", type=int, default=10_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    given = parser.parse_args()
+    features = SyntheticFeatures(given.cases)
+    parts: list[Callable[[SyntheticFeatures, int], Iterator[tuple[str, str]]]]
+    parts = [round_rows, solver_rows]
+    for part in parts:
+        for name, value in part(features, given.repeats):
+            print(f"{name:<56} {value}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

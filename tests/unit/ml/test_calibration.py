@@ -1,0 +1,52 @@
+"""Calibration undoes over- and under-confidence and trusts few labels little."""
+
+import numpy as np
+import pytest
+
+from mmreview.ml.calibration import calibrate, fit_scale, sigmoid
+from mmreview.ml.metrics import calibration_error
+
+
+def drawn(slope, n=4000, findings=3, seed=0):
+    rng = np.random.default_rng(seed)
+    honest = rng.standard_normal((n, findings)) * 1.5 - 0.5
+    truth = (rng.random((n, findings)) < sigmoid(honest)).astype(float)
+    return honest / slope, truth
+
+
+@pytest.mark.parametrize("slope", [0.4, 1.0, 2.5])
+def test_it_finds_the_temperature(slope):
+    logits, truth = drawn(slope)
+    found = calibrate(logits, truth, np.ones_like(truth))
+    assert found.slope == pytest.approx(np.full(3, slope), rel=0.12)
+    for t in range(3):
+        after = calibration_error(truth[:, t], sigmoid(found.apply(logits)[:, t]))
+        assert after < 0.025
+        if slope != 1.0:
+            assert after < calibration_error(truth[:, t], sigmoid(logits[:, t]))
+
+
+def test_few_labels_take_the_pooled_slope():
+    logits, truth = drawn(2.0)
+    observed = np.ones_like(truth)
+    observed[8:, 2] = 0
+    truth[:8, 2] = 1 - (logits[:8, 2] > 0)  # eight labels that all contradict
+    found = calibrate(logits, truth, observed)
+    assert found.slope[2] > 0.6
+    assert found.slope[0] == pytest.approx(2.0, rel=0.12)
+
+
+def test_a_misleading_head_is_all_but_silenced():
+    logits, truth = drawn(1.0)
+    found = calibrate(-logits, truth, np.ones_like(truth))
+    assert np.abs(found.slope).max() < 0.05
+    assert (found.slope > 0).all()
+
+
+def test_unobserved_labels_do_not_count():
+    logits, truth = drawn(1.0, n=200)
+    observed = (np.arange(200) % 2 == 0)[:, None] * np.ones((1, 3))
+    spoiled = np.where(observed > 0, truth, 1 - truth)
+    assert fit_scale(logits, truth, observed)[0] == pytest.approx(
+        fit_scale(logits, spoiled, observed)[0]
+    )

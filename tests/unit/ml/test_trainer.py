@@ -1,0 +1,372 @@
+"""A round of training, from labels with known truth to a bundle: what must always hold."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from mmreview.domain.cases import Partition
+from mmreview.domain.errors import BundleInvalid, FeaturesMissing, MmreviewError, TooFewLabels
+from mmreview.domain.predictions import jensen_shannon_bits, sigmoid
+from mmreview.domain.versions import LambdaChoice
+
+
+def test_contributions_add_up_exactly(make_world, make_rounds):
+    world = make_world()
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table(), weight=LambdaChoice("manual", 0.3))
+    for prediction in rounds.load(version).predict([world.case(i) for i in range(40)]):
+        assert prediction.reweightable
+        assert prediction.weights == {"image": 0.3, "text": 0.7}
+        for finding in prediction.findings:
+            logit = finding.prior + sum(finding.contributions.values())
+            assert finding.fused == pytest.approx(sigmoid(logit), abs=1e-9)
+            for m, contribution in finding.contributions.items():
+                assert contribution == prediction.weights[m] * finding.units[m]
+            assert finding.conflict == jensen_shannon_bits(*finding.modalities.values())
+        same = prediction.reweighted(prediction.weights)
+        for before, after in zip(prediction.findings, same.findings, strict=True):
+            assert after.fused == pytest.approx(before.fused, abs=1e-12)
+
+
+def test_one_modality_alone_is_the_fused_opinion(make_world, make_rounds):
+    world = make_world()
+    for i in range(20):
+        world.hashes["text"][i] = ()
+    world.hashes["image"][20] = ()
+    world.hashes["image"][21] = world.hashes["text"][21] = ()
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table())
+    image, text, nothing = rounds.load(version).predict([world.case(i) for i in (0, 20, 21)])
+    for prediction, there, absent in ((image, "image", "text"), (text, "text", "image")):
+        assert not prediction.reweightable
+        assert prediction.weights == {there: 1.0, absent: 0.0}
+        for finding in prediction.findings:
+            assert finding.fused == pytest.approx(finding.modalities[there], abs=1e-12)
+            assert finding.modalities[absent] is None
+            assert finding.conflict is None
+            assert finding.prior + finding.contributions[there] == pytest.approx(
+                np.log(finding.fused / (1 - finding.fused)), abs=1e-6
+            )
+            assert absent not in finding.units
+    assert all(f.fused is None and not f.contributions for f in nothing.findings)
+
+
+def test_an_absent_report_leaves_the_image_head_as_it_is(make_world, make_rounds):
+    world = make_world()
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table())
+    predictor = rounds.load(version)
+    whole = predictor.predict([world.case(3)])[0]
+    world.hashes["text"][3] = ()
+    alone = predictor.predict([world.case(3)])[0]
+    for before, after in zip(whole.findings, alone.findings, strict=True):
+        assert after.modalities["image"] == before.modalities["image"] == after.fused
+
+
+def test_the_same_snapshot_gives_the_same_bytes(make_world, make_rounds, bundle_digest):
+    world = make_world()
+    digests, hashes = [], []
+    for folder in ("a", "b"):
+        rounds = make_rounds(world, folder)
+        first, _ = rounds.train(world.table())
+        second, result = rounds.train(world.table(seq=2), number=2, parent=first)
+        digests.append([bundle_digest(rounds.folder / v.folder) for v in (first, second)])
+        hashes.append((first.sha256, result.sha256))
+    assert digests[0] == digests[1]
+    assert hashes[0] == hashes[1]
+
+
+def test_cancelling_leaves_nothing(make_world, make_rounds):
+    world = make_world()
+    rounds = make_rounds(world)
+    rounds.run(rounds.request(world.table()))
+    steps = len(rounds.steps)
+    for stop in (1, steps // 2, steps):
+        work = rounds.trainer.train(rounds.request(world.table(), number=7))
+        for _ in range(stop):
+            next(work)
+        work.close()
+        assert [path.name for path in rounds.folder.iterdir()] == ["00001"]
+
+
+def test_steps_tell_how_far_it_is_and_how_well(make_world, make_rounds):
+    world = make_world()
+    rounds = make_rounds(world)
+    rounds.train(world.table())
+    fractions = [step.fraction for step in rounds.steps]
+    assert fractions == sorted(fractions)
+    assert fractions[0] >= 0
+    assert fractions[-1] <= 1
+    assert len({step.phase for step in rounds.steps}) == 5
+    live = [step for step in rounds.steps if step.loss is not None]
+    assert [step.iteration for step in live] == list(range(len(live)))
+    assert live[-1].loss < live[0].loss
+    assert live[-1].held_out_loss < live[0].held_out_loss
+    assert live[-1].loss < live[-1].held_out_loss
+
+
+def test_a_warm_start_is_short(make_world, make_rounds):
+    world = make_world(cases=800)
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table())
+    cold = rounds.fit_iterations
+    corrected = np.zeros(world.truth.shape, bool)
+    corrected[::100, 0] = True
+    targets = np.where(corrected, 1 - world.truth, world.truth).astype(np.float32)
+    table = world.table(targets=targets, corrected=corrected, seq=2)
+    rounds.train(table, number=2, parent=version)
+    assert rounds.fit_iterations < cold
+    live = [step.loss for step in rounds.steps if step.loss is not None]
+    assert live[0] < 1.05 * live[-1]
+
+
+def test_fused_is_not_worse_than_the_better_modality(make_world, make_rounds):
+    for signal in ({"image": 1.0, "text": 1.0}, {"image": 1.2, "text": 0.0}):
+        world = make_world(cases=500, signal=signal, seed=3)
+        _, result = make_rounds(world, str(signal["text"])).train(world.table())
+        auroc = result.metrics["auroc"]
+        assert auroc["fused"] >= max(auroc["image"], auroc["text"]) - 0.01
+        if signal["text"]:
+            assert auroc["fused"] > max(auroc["image"], auroc["text"]) + 0.02
+
+
+@pytest.mark.parametrize("mode", ["cv", "learned"])
+def test_lambda_moves_to_the_modality_that_knows(make_world, make_rounds, mode):
+    weights = []
+    for index, signal in enumerate(({"image": 1.2, "text": 0.0}, {"image": 0.0, "text": 1.2})):
+        world = make_world(cases=400, signal=signal)
+        rounds = make_rounds(world, str(index))
+        version, _ = rounds.train(world.table(), weight=LambdaChoice(mode))
+        predictor = rounds.load(version)
+        serving = predictor.weights_cv if mode == "cv" else predictor.weights_learned
+        assert predictor.weights == serving
+        assert sum(serving.values()) == pytest.approx(1)
+        weights.append(serving["image"])
+    assert weights[0] > 0.6 > 0.4 > weights[1]
+
+
+def test_audit_and_control_labels_never_teach(make_world, make_rounds):
+    world = make_world(audit=0.1)
+    world.partitions = tuple(
+        Partition.CONTROL if i % 10 == 9 else p for i, p in enumerate(world.partitions)
+    )
+    untaught = np.array([p is not Partition.TRAIN for p in world.partitions])
+    flipped = np.where(untaught[:, None], 1 - world.truth, world.truth).astype(np.float32)
+    bundles = []
+    for folder, targets in (("a", world.truth), ("b", flipped)):
+        rounds = make_rounds(world, folder)
+        version, result = rounds.train(world.table(targets=targets))
+        assert result.metrics["basis"] == "audit"
+        bundles.append((rounds.folder / version.folder / "model.safetensors").read_bytes())
+    assert bundles[0] == bundles[1]
+
+
+def test_a_basis_teaches_only_its_modality(make_world, make_rounds):
+    world = make_world()
+    basis = np.full(world.truth.shape, 3, np.int8)
+    basis[:, 1] = 1  # the second finding rests on the image only
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table(basis=basis))
+    finding = rounds.load(version).predict([world.case(0)])[0].findings[1]
+    assert finding.units["text"] == 0
+    assert finding.units["image"] != 0
+    assert finding.conflict is None
+
+
+def test_a_label_on_one_basis_leaves_the_other_head_alone(make_world, make_rounds):
+    world = make_world()
+    basis = np.full(world.truth.shape, 3, np.int8)
+    basis[:30, 1] = 1
+    turned = world.truth.copy()
+    turned[:30, 1] = 1 - turned[:30, 1]
+    rounds = make_rounds(world)
+    parent, _ = rounds.train(world.table(basis=basis))  # gives both the same folds
+    heads = []
+    for number, targets in ((2, world.truth), (3, turned)):
+        table = world.table(targets=targets, basis=basis)
+        version, _ = rounds.train(table, number=number, parent=parent)
+        heads.append(load_file(rounds.folder / version.folder / "model.safetensors"))
+    for twin in range(6):
+        image, text = f"{twin}.image.weights", f"{twin}.text.weights"
+        assert np.array_equal(heads[0][text], heads[1][text])
+        assert not np.array_equal(heads[0][image], heads[1][image])
+
+
+def test_findings_with_few_or_no_labels(make_world, make_rounds):
+    world = make_world()
+    targets = world.truth.copy()
+    targets[:, 1] = np.nan  # nobody ever labels it
+    targets[:, 2] = 0  # never present
+    targets[2:, 3] = np.nan  # two labels
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table(targets=targets))
+    for prediction in rounds.load(version).predict([world.case(i) for i in range(5)]):
+        _, nobody, never, two = prediction.findings
+        assert nobody.fused is None
+        assert set(nobody.modalities.values()) == {None}
+        assert nobody.conflict is None
+        assert never.fused == pytest.approx(0.5 / 301, rel=0.01)
+        assert set(never.units.values()) == {0.0}
+        assert two.fused is not None
+        assert two.conflict is None
+
+
+def test_too_few_labels_say_how_many_are_missing(make_world, make_rounds):
+    world = make_world()
+    targets = np.full_like(world.truth, np.nan)
+    targets[:6, 0] = [1, 1, 1, 0, 0, 0]
+    with pytest.raises(TooFewLabels) as refused:
+        make_rounds(world).train(world.table(targets=targets))
+    assert refused.value.params["needed"] == 4
+    empty = world.table(rows=np.arange(0))
+    with pytest.raises(TooFewLabels) as refused:
+        make_rounds(world).train(empty)
+    assert refused.value.params["needed"] == 10
+
+
+def test_nothing_encoded_is_said(make_world, make_rounds):
+    world = make_world()
+    world.hashes = {m: [()] * len(world.truth) for m in world.hashes}
+    with pytest.raises(FeaturesMissing):
+        make_rounds(world).train(world.table())
+
+
+def test_an_unknown_fusion_is_refused(make_world, make_rounds):
+    world = make_world()
+    with pytest.raises(MmreviewError) as refused:
+        make_rounds(world).train(world.table(), fusion="alchemy")
+    assert "pooling" in refused.value.params["known"]
+
+
+def test_bad_features_are_lived_with(make_world, make_rounds):
+    world = make_world()
+    world.matrices["image"][5] = np.nan
+    world.matrices["image"][:, 3] = 7.0  # never varies
+    world.matrices["text"][:] = 1.0  # all reports identical
+    rounds = make_rounds(world)
+    version, result = rounds.train(world.table())
+    prediction = rounds.load(version).predict([world.case(5), world.case(6)])
+    assert prediction[0].findings[0].modalities["image"] is None
+    assert all(0 < f.fused < 1 for p in prediction for f in p.findings)
+    assert result.metrics["auroc"]["fused"] > 0.75
+
+
+def test_one_patient_only_still_trains(make_world, make_rounds):
+    world = make_world(cases=60)
+    world.groups = ("the only one",) * 60
+    _, result = make_rounds(world).train(world.table())
+    assert result.metrics["auroc"]["fused"] is not None
+
+
+def test_three_modalities_need_no_other_code(make_world, make_rounds):
+    signal = {"image": 0.8, "text": 0.8, "values": 0.8}
+    world = make_world(signal=signal, widths={"image": 30, "text": 20, "values": 5})
+    rounds = make_rounds(world)
+    _, result = rounds.train(world.table())
+    assert set(result.metrics["auroc"]) == {"fused", "image", "text", "values"}
+    assert result.metrics["auroc"]["fused"] > max(
+        result.metrics["auroc"][m] for m in signal
+    )
+
+
+def test_metrics_are_json_and_tell_their_basis(make_world, make_rounds):
+    world = make_world()
+    _, result = make_rounds(world).train(world.table())
+    found = json.loads(json.dumps(result.metrics, allow_nan=False))
+    assert found["basis"] == "cross_validation"
+    assert found["cases"] == 300
+    assert set(found["per_finding"]) == set(world.findings)
+    assert 0.5 < found["per_finding"]["Finding A"]["image"]["auroc"] < 1
+
+
+def test_evaluate_gives_a_row_for_each_finding_and_opinion(make_world, make_rounds):
+    world = make_world(cases=160)
+    rounds = make_rounds(world)
+    work = rounds.trainer.evaluate(
+        world.table(), findings=world.findings, folds=4, seed=0, weight=LambdaChoice()
+    )
+    done = []
+    while True:
+        try:
+            done.append(next(work).done)
+        except StopIteration as finished:
+            found = finished.value
+            break
+    assert done == sorted(done)
+    assert (found["cases"], found["groups"], found["folds"]) == (160, 80, 4)
+    opinions = {"fused", "image", "text", "fusion:average", "fusion:concatenation"}
+    rows = {(row["finding"], row["opinion"]): row for row in found["rows"]}
+    assert len(rows) == len(found["rows"])
+    assert set(rows) == {(f, o) for f in (*world.findings, "macro") for o in opinions}
+    assert rows["macro", "fused"]["auroc"] > 0.85
+    assert {"positives", "n", "auroc", "ap", "f1", "recall", "accuracy", "ece"} <= set(
+        rows["Finding A", "image"]
+    )
+
+
+# --- bundles -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["card.json", "model.safetensors"])
+def test_an_edited_bundle_is_refused(make_world, make_rounds, name):
+    world = make_world(cases=80)
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table())
+    path = rounds.folder / version.folder / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(BundleInvalid) as refused:
+        rounds.load(version)
+    assert refused.value.code == "error.bundle_edited"
+    path.unlink()
+    with pytest.raises(BundleInvalid) as refused:
+        rounds.load(version)
+    assert refused.value.code == "error.bundle_missing"
+
+
+def test_a_bundle_of_another_encoder_is_refused_and_replaced(make_world, make_rounds):
+    world = make_world(cases=80)
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table())
+    world.features.prints["image"] = "another encoder"
+    with pytest.raises(BundleInvalid) as refused:
+        rounds.load(version)
+    assert refused.value.code == "error.bundle_other_encoder"
+    _, result = rounds.train(world.table(), number=2, parent=version)
+    assert result.gate.accepted
+    assert result.gate.reason == "gate.incomparable"
+
+
+def test_a_card_tells_lineage_and_no_clock(make_world, make_rounds):
+    world = make_world(cases=80)
+    rounds = make_rounds(world)
+    first, _ = rounds.train(world.table())
+    second, _ = rounds.train(world.table(seq=5), number=2, parent=first, seed=0)
+    card = json.loads((rounds.folder / second.folder / "card.json").read_text())
+    assert card["parent"] == first.sha256
+    assert card["findings"] == list(world.findings)
+    assert card["encoders"] == world.features.prints
+    assert card["through_seq"] == 5
+    assert not {"created_at", "time", "version"} & set(card)
+
+
+def test_loading_and_predicting_need_no_torch(make_world, make_rounds):
+    world = make_world(cases=80)
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table())
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "import mmreview.ml.trainer, mmreview.ml.predictor\n"
+        "from mmreview.ml import bundle\n"
+        f"found = bundle.read(Path({str(rounds.folder / version.folder)!r}), version=1, "
+        f"sha256={version.sha256!r})\n"
+        "print([n for n in ('torch', 'sklearn', 'scipy', 'transformers') if n in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"

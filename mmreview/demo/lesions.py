@@ -279,7 +279,7 @@ def _nodule(
     x = side * (inner + (outer - inner) * lesion.at[0])
     radius = 0.020 + 0.044 * lesion.severity
     at = np.linspace(0, 2 * np.pi, 26, endpoint=False)
-    bumpy = radius * (1 + 0.10 * rng.normal(0, 1, len(at)))
+    bumpy = radius * (1 + 0.05 * rng.normal(0, 1, len(at)))
     mass = film.layer(fine=True)
     for angle in at[::2]:
         far = radius * rng.uniform(1.1, 1.5)
@@ -288,7 +288,7 @@ def _nodule(
         )
     edge = np.stack([x + bumpy * np.cos(at), y + 0.93 * bumpy * np.sin(at)], axis=1)
     mass.polygon(smooth(edge.tolist(), closed=True, steps=4), 0.9)
-    film.fine += mass.array(0.0028) * air * np.float32(0.15 + 0.15 * lesion.severity)
+    film.fine += mass.array(0.0042) * air * np.float32(0.15 + 0.15 * lesion.severity)
     return float(x), float(y), float(radius * 1.3)
 
 

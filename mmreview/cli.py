@@ -144,9 +144,20 @@ def demo(
         if headless or missing or not app.has_display():
             payload = mainjob.headless_demo(console, folder, cases=cases, seed=seed)
             payload["headless"] = "asked" if headless else missing or "no display"
-            console.result(payload, lambda: mainjob.summary(payload))
+            console.result(payload, lambda: _why_headless(payload) + mainjob.summary(payload))
         else:
             raise SystemExit(app.run(folder, demo=app.DemoWish(cases=cases, seed=seed)))
+
+
+def _why_headless(payload: dict[str, Any]) -> str:
+    why = payload["headless"]
+    if why == "asked":
+        return ""
+    if why == "no display":
+        return tr("demo.no_display") + "\n"
+    from mmreview.diagnosis import explain_missing_qt
+
+    return tr("demo.no_display_libraries", detail=explain_missing_qt(why)) + "\n"
 
 
 @cli.command()

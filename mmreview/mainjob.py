@@ -82,7 +82,6 @@ def _work(console: Console, desk: Desk, steps: _Steps) -> dict[str, Any]:
         "role": str(version.role),
         "gate": dict(version.gate),
         "serving": serving.id if serving else None,
-        "metrics_before": dict(before.metrics.get("auroc", {})) if before else {},
         "metrics": dict(version.metrics.get("auroc", {})),
     }
 
@@ -143,12 +142,12 @@ def smoke(console: Console) -> dict[str, Any]:
 
 def summary(payload: dict[str, Any]) -> str:
     """What the headless demo did, for a person."""
-    lines = _why_headless(payload.get("headless", "asked"))
-    lines += [f"  {step['step']}: {step['seconds']:.1f} s" for step in payload["steps"]]
-    before, after = payload["metrics_before"], payload["metrics"]
-    for opinion, value in after.items():
-        if value is not None and before.get(opinion) is not None:
-            lines.append(f"  AUROC {opinion}: {before[opinion]:.3f} → {value:.3f}")
+    lines = [f"  {step['step']}: {step['seconds']:.1f} s" for step in payload["steps"]]
+    lines += [
+        f"  AUROC {opinion}: {value:.3f}"
+        for opinion, value in payload["metrics"].items()
+        if value is not None
+    ]
     gate = tr(payload["gate"]["reason"], **payload["gate"]["params"])
     lines.append(
         tr(
@@ -162,13 +161,3 @@ def summary(payload: dict[str, Any]) -> str:
         )
     )
     return "\n".join(lines)
-
-
-def _why_headless(why: str) -> list[str]:
-    if why == "asked":
-        return []
-    if why == "no display":
-        return [tr("demo.no_display")]
-    from mmreview.diagnosis import explain_missing_qt
-
-    return [tr("demo.no_display_libraries", detail=explain_missing_qt(why))]

@@ -26,6 +26,7 @@ from mmreview.ui.actions import Actions
 
 if TYPE_CHECKING:
     from mmreview.ui.main_window import MainWindow
+    from mmreview.ui.session import Session
 
 #: What can be dropped on the window to be imported.
 _MANIFESTS = (".jsonl", ".ndjson", ".csv", ".tsv")
@@ -115,6 +116,21 @@ class WindowActs(QObject):
         self._window.open_demo(
             paths.default_projects_folder() / "demo.mmreview", cases=_DEMO_CASES, seed=0
         )
+
+    def fill_demo(self, session: Session, *, cases: int, seed: int) -> None:
+        """Make the synthetic project whole; the welcome page says how far, the page comes after."""
+        window = self._window
+        window.stack.setCurrentWidget(window.welcome)
+
+        def _on_filled() -> None:
+            window.welcome.set_busy("", 0, 0)
+            window.stack.setCurrentWidget(window.page)
+
+        session.filling.connect(
+            lambda step: window.welcome.set_busy(tr(step.stage), step.done, step.total)
+        )
+        session.filled.connect(_on_filled)
+        session.fill_demo(cases=cases, seed=seed)
 
     def take_dropped(self, path: Path) -> None:
         """A project is opened, a manifest imported."""

@@ -91,6 +91,7 @@ class Header(QMenuBar):
             tr("ui.header.read_only") if info is not None and info.read_only else ""
         )
         corner = self.cornerWidget(Qt.Corner.TopRightCorner)
+        corner.setMinimumHeight(self.sizeHint().height())  # on one line with the menus
         corner.adjustSize()
         self.setCornerWidget(corner, Qt.Corner.TopRightCorner)
         corner.show()

@@ -144,7 +144,7 @@ class MainWindow(QMainWindow):
         self._open(
             lambda: self.opener.create_demo(path, seed=seed),
             path,
-            then=lambda session: session.preparing.fill_demo(cases=cases, seed=seed),
+            then=lambda session: self.acts.fill_demo(session, cases=cases, seed=seed),
         )
 
     def _open(

@@ -22,7 +22,8 @@ class Preparing(QObject):
 
     modelServed = Signal(object)  # ServingModel or None: this version answers from now on
     modelWarmed = Signal()  # encoders are loaded: a new case is encoded at once
-    casesPrepared = Signal()  # new cases are encoded, a first version may have been fitted
+    #: Encoding, first fit and scoring ended: whole, or as far as they came (cancel, a problem).
+    casesPrepared = Signal()
     casesScored = Signal()  # the worklist's order is that of the serving version
     progressed = Signal(object)  # Progress, of the bulk work
     problemFound = Signal(object)  # Message
@@ -90,7 +91,8 @@ class Preparing(QObject):
             name=name,
             on_progress=self.progressed.emit,
             on_done=lambda _: on_done(),
-            on_failed=self._on_failed,
+            on_failed=lambda error: (self._on_failed(error), on_done()),
+            on_cancelled=on_done,
         )
 
     def _on_failed(self, error: Exception) -> None:

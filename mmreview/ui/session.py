@@ -34,7 +34,8 @@ class Session(QObject):
     """The open project. ``start`` once the page is on the screen."""
 
     problemFound = Signal(object)  # Message
-    demoFilled = Signal()
+    filling = Signal(object)  # Progress, while the synthetic project is being made
+    filled = Signal()  # … it is there
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Session(QObject):
         self._status = status
         self._reader = reader
         self._last_case = ""
+        self._filling = False
         self._champion: Version | None = None
         self.saving = Saving(runner, desk.reviewing, self)
         self.training = Training(runner, desk, reader, self)
@@ -112,6 +114,11 @@ class Session(QObject):
             self._runner.submit(Lane.INTERACTIVE, learning_curves.warm_up)
             self.preparing.warm_up()
 
+    def fill_demo(self, *, cases: int, seed: int) -> None:
+        """Make the synthetic project whole; its first case opens when everything is there."""
+        self._filling = True
+        self.preparing.fill_demo(cases=cases, seed=seed)
+
     def prepare(self) -> None:
         """Encode what is new, fit a first version if there are labels, score."""
         if not self.desk.info.read_only:
@@ -156,7 +163,7 @@ class Session(QObject):
     def _on_list_changed(self) -> None:
         """Cases are there: open the one that was open last, else the first of the queue."""
         worklist = self._page.worklist
-        if self._page.case_id or not worklist.has_keys:
+        if self._page.case_id or self._filling or not worklist.has_keys:
             return
         key = None
         if self._last_case:
@@ -168,6 +175,7 @@ class Session(QObject):
             key = worklist.next_key(None, unread=True) or worklist.next_key(None, unread=False)
         if key is not None:
             self._page.open_case(key)
+            self._page.findings.setFocus()  # the reader's keys must not land in the search
 
     def _on_model_served(self, model: ServingModel | None) -> None:
         self._page.show_model(model)
@@ -177,9 +185,13 @@ class Session(QObject):
         self.preparing.serve()
         self.training.count()
         self._page.worklist.refresh()
-        self.demoFilled.emit()
+        if self._filling:
+            self._filling = False
+            self.filled.emit()
 
     def _on_progressed(self, step: Progress) -> None:
+        if self._filling:
+            self.filling.emit(step)
         if step.stage == "progress.import" and not self._later.isActive():
             self._later.start()
         if step.stage == "progress.encode" and not self._page.case_id:

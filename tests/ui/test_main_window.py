@@ -90,6 +90,11 @@ def test_a_project_opens_on_its_first_case_with_image_report_and_opinions(window
     assert "mmreview" in window.windowTitle()
 
 
+def test_the_first_key_a_reader_presses_is_a_state_and_no_search(window):
+    QTest.keyClick(window.focusWidget(), Qt.Key.Key_1)
+    assert "correction" in events(window)
+
+
 def test_a_state_key_is_durable_signed_and_goes_to_the_next_finding(window):
     window.page.findings.select("Edema")
     press(window, Qt.Key.Key_1)

@@ -252,6 +252,7 @@ def _style_sheet(theme: Theme) -> str:
         selection-background-color: {t['image']}; selection-color: {t['on_fill']}; }}
     QSpinBox QLineEdit, QComboBox QLineEdit {{ border: none; padding: 0 6px; min-height: 0;
         background: transparent; }}
+    QSpinBox {{ padding: 1px 4px; min-height: 16px; }}
     QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: none; }}
     QLineEdit:focus, QSpinBox:focus, QComboBox:focus {{ border-color: {t['focus']}; }}
     QMenu {{ background: {t['raised']}; border: 1px solid {t['line']}; padding: 4px; }}

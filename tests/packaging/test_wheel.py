@@ -17,7 +17,10 @@ def installed(tmp_path_factory):
     """A folder that the wheel was installed into, as pip would, without what it depends on."""
     folder = tmp_path_factory.mktemp("wheel")
     built = subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)],
+        [
+            sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder),
+            str(ROOT),
+        ],
         capture_output=True, text=True, check=False,
     )
     assert built.returncode == 0, built.stdout + built.stderr

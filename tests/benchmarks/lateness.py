@@ -18,11 +18,16 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parent))
 
+import numpy as np
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QLabel
-from synthetic import features_and_request
+from training import FINDINGS, SyntheticFeatures
 
 from mmreview.console import table
+from mmreview.domain.ports import TrainingRequest
+from mmreview.domain.versions import LambdaChoice
+from mmreview.ml.device import leave_core_for_window
+from mmreview.ml.trainer import FusionTrainer
 from mmreview.tasks.runner import Runner
 from mmreview.tasks.task import Lane
 
@@ -64,13 +69,18 @@ def main() -> None:
     label = QLabel("mmreview")
     label.show()
     runner = Runner()
+    leave_core_for_window()
+    features = SyntheticFeatures(wished.rows)
+    trainer = FusionTrainer(features)
+    labels = features.table(features.targets, np.zeros(features.targets.shape, bool))
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(wished.rounds + 1):
-            trainer, request = features_and_request(
-                Path(folder) / str(number), rows=wished.rows, version=number + 1
+            request = TrainingRequest(
+                number + 1, labels, tuple(f"finding {t}" for t in range(FINDINGS)), "test",
+                "pooling", LambdaChoice(), number, Path(folder) / str(number),
             )
-            late, seconds = watch(application, runner, lambda t=trainer, r=request: t.train(r))
+            late, seconds = watch(application, runner, lambda r=request: trainer.train(r))
             ordered = sorted(late)
             rows.append(
                 (

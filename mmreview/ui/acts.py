@@ -16,15 +16,15 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageB
 
 from mmreview import paths
 from mmreview.domain.errors import Message, message_of
-from mmreview.domain.findings import Basis, State
-from mmreview.services.desk import ImportChoice
 from mmreview.settings import Settings
 from mmreview.tasks.task import Lane
 from mmreview.translation import tr
 from mmreview.ui import theme
 from mmreview.ui.actions import Actions
+from mmreview.ui.page_acts import page_slots
 
 if TYPE_CHECKING:
+    from mmreview.services.desk import ImportChoice
     from mmreview.ui.main_window import MainWindow
     from mmreview.ui.session import Session
 
@@ -39,13 +39,6 @@ class WindowActs(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
-        page = window.page
-        image, report, findings = page.reading.image, page.reading.report, page.findings
-        states = {
-            f"state_{state}": lambda s=state: findings.choose(s)
-            for state in State
-        }
-        bases = {f"basis_{basis}": lambda b=basis: findings.choose_basis(b) for basis in Basis}
         themes = {
             f"theme_{name}": lambda _=False, n=name: self._choose_theme(n)
             for name in ("dark", "light", "system")
@@ -53,29 +46,25 @@ class WindowActs(QObject):
         self.actions = Actions(
             window,
             {
-                "new_project": self.new_project, "open_project": self.open_project,
-                "open_demo": self.open_demo, "import_cases": self.import_cases,
-                "export_labels": self.export_labels, "verify": self.verify,
-                "close_project": lambda: window.close_project(), "quit": window.close,
-                "commit_and_next": lambda: page.open_next(commit=True),
-                "next_case": lambda: page.open_next(commit=False),
-                "previous_case": page.open_previous, "undo": page.undo,
-                "search": page.worklist.focus_search, "next_hit": report.show_next_hit,
+                **page_slots(lambda: window.page),
+                **themes,
+                "new_project": self.new_project,
+                "open_project": self.open_project,
+                "open_demo": self.open_demo,
+                "import_cases": self.import_cases,
+                "export_labels": self.export_labels,
+                "verify": self.verify,
+                "close_project": lambda: window.close_project(),
+                "quit": window.close,
                 "reader": self.choose_reader,
-                "finding_up": lambda: findings.move(-1), "finding_down": lambda: findings.move(1),
-                "advance": self._choose_advance, **states, **bases, **themes,
-                "zoom_in": image.zoom_in, "zoom_out": image.zoom_out, "fit": image.fit,
-                "actual_size": image.actual_size, "invert": image.invert,
-                "reset_image": image.reset, "next_image": image.show_next_image,
-                "previous_image": image.show_previous_image, "overlay": image.toggle_overlay,
-                "maximise_image": lambda: page.reading.toggle_maximised("image"),
-                "maximise_report": lambda: page.reading.toggle_maximised("report"),
-                "text_larger": report.text_larger, "text_smaller": report.text_smaller,
+                "advance": self._choose_advance,
                 "full_screen": self._toggle_full_screen,
                 "train": lambda: window.session and window.session.training.train(),
                 "cancel_training": lambda: window.session and window.session.training.cancel(),
-                "versions": self.versions, "back": self._go_back,
-                "keys": self.show_keys, "manual": self.open_manual, "about": self.about,
+                "versions": self.versions,
+                "keys": self.show_keys,
+                "manual": self.open_manual,
+                "about": self.about,
             },
         )
 
@@ -291,8 +280,9 @@ class WindowActs(QObject):
             self._window.change_reader(name.strip())
 
     def _choose_advance(self, advance: bool) -> None:
-        self._window.page.set_advance(advance)
         self._window.memory.change(advance=advance)
+        if self._window.session is not None:
+            self._window.page.set_advance(advance)
 
     def _choose_theme(self, name: str) -> None:
         application = QApplication.instance()
@@ -300,14 +290,6 @@ class WindowActs(QObject):
             theme.apply(application, name)
         self._window.memory.change(theme=name)
         self.show_settings(self._window.settings)
-
-    def _go_back(self) -> None:
-        """Escape: leave the what-if, else give a maximised panel's neighbour back."""
-        page = self._window.page
-        if page.weight.is_what_if:
-            page.weight.leave_what_if()
-        elif page.reading.maximised:
-            page.reading.restore()
 
     def _toggle_full_screen(self) -> None:
         window = self._window

@@ -5,14 +5,18 @@ The badges say what must never be forgotten: SYNTHETIC data, a read-only project
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenuBar, QSizePolicy, QWidget
 
-from mmreview.services.desk import ProjectInfo
 from mmreview.translation import tr
 from mmreview.ui import theme
 from mmreview.ui.actions import Actions
+
+if TYPE_CHECKING:
+    from mmreview.services.desk import ProjectInfo
 
 
 class Badge(QWidget):

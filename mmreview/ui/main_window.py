@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from mmreview.domain.errors import Message, ProjectLocked, ProjectNotFound, message_of
-from mmreview.services.desk import Desk, Opener
 from mmreview.settings import Settings
 from mmreview.tasks.runner import RunnerBase
 from mmreview.tasks.task import Lane
@@ -24,10 +24,13 @@ from mmreview.ui import theme
 from mmreview.ui.acts import WindowActs
 from mmreview.ui.header import Header
 from mmreview.ui.memory import Memory
-from mmreview.ui.review_page import ReviewPage
-from mmreview.ui.session import Session
 from mmreview.ui.status_bar import StatusBar
 from mmreview.ui.welcome_page import WelcomePage
+
+if TYPE_CHECKING:
+    from mmreview.services.desk import Desk, Opener
+    from mmreview.ui.review_page import ReviewPage
+    from mmreview.ui.session import Session
 
 
 class MainWindow(QMainWindow):
@@ -55,7 +58,7 @@ class MainWindow(QMainWindow):
         self._opening = self._closing = False
         self.is_closed = False
         self.welcome = WelcomePage(self)
-        self.page = ReviewPage(runner, self)
+        self._page: ReviewPage | None = None
         self.status = StatusBar(self)
         self.stack = QStackedWidget(self)
         self.acts = WindowActs(self)
@@ -70,7 +73,6 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         self.stack.addWidget(self.welcome)
-        self.stack.addWidget(self.page)
         column.addWidget(self.stack, 1)
         column.addWidget(self.status)
         self.setCentralWidget(body)
@@ -92,18 +94,6 @@ class MainWindow(QMainWindow):
         self.runner.taskProgressed.connect(self.status.show_task)
         self.runner.taskEnded.connect(self.status.end_task)
         self.status.cancelWanted.connect(lambda task: task.cancel())
-        self.page.caseOpened.connect(self._on_case_opened)
-        self.page.worklist.importWanted.connect(self.acts.import_cases)
-        self.page.learning.versionsWanted.connect(self.acts.versions)
-        self.page.learning.automaticChanged.connect(
-            lambda on, after: self.memory.change(automatic=on, automatic_after=after)
-        )
-        self.page.learning.collapsedChanged.connect(
-            lambda on: self.memory.keep_splitter("learning", "collapsed" if on else "")
-        )
-        self.page.reading.report.textSizeChanged.connect(
-            lambda size: self.memory.change(text_size=size)
-        )
         self.memory.unsaved.connect(self.show_problem)
 
     @property
@@ -112,19 +102,41 @@ class MainWindow(QMainWindow):
         return self.memory.settings
 
     def _take_settings(self) -> None:
-        settings = self.settings
-        self.page.set_reader(settings.reader)
-        self.page.set_advance(settings.advance)
-        self.page.reading.report.set_text_size(settings.text_size)
-        self.page.learning.set_automatic(settings.automatic, settings.automatic_after)
-        self.welcome.set_recent(settings.recent)
-        self.acts.show_settings(settings)
-        self.memory.restore(self, self.page)
+        self.welcome.set_recent(self.settings.recent)
+        self.acts.show_settings(self.settings)
+        self.memory.restore_window(self)
+
+    @property
+    def page(self) -> ReviewPage:
+        """The review page. It is made with the first project, so that the window comes first."""
+        if self._page is None:
+            from mmreview.ui.review_page import ReviewPage
+
+            self._page = ReviewPage(self.runner, self)
+            self.stack.addWidget(self._page)
+            self._connect_page(self._page)
+            self.memory.restore_page(self._page)
+        return self._page
+
+    def _connect_page(self, page: ReviewPage) -> None:
+        page.caseOpened.connect(self._on_case_opened)
+        page.worklist.importWanted.connect(self.acts.import_cases)
+        page.learning.versionsWanted.connect(self.acts.versions)
+        page.learning.automaticChanged.connect(
+            lambda on, after: self.memory.change(automatic=on, automatic_after=after)
+        )
+        page.learning.collapsedChanged.connect(
+            lambda on: self.memory.keep_splitter("learning", "collapsed" if on else "")
+        )
+        page.reading.report.textSizeChanged.connect(
+            lambda size: self.memory.change(text_size=size)
+        )
 
     def change_reader(self, reader: str) -> None:
         """Who signs from now on."""
         self.memory.change(reader=reader)
-        self.page.set_reader(reader)
+        if self._page is not None:
+            self._page.set_reader(reader)
         self._show_project()
 
     # --- projects -----------------------------------------------------------------------------
@@ -163,6 +175,8 @@ class MainWindow(QMainWindow):
         self.close_project(open_now)
 
     def _on_opened(self, desk: Desk, then: Callable[[Session], None] | None) -> None:
+        from mmreview.ui.session import Session
+
         self._opening = False
         self.welcome.set_busy("", 0, 0)
         session = Session(
@@ -254,7 +268,7 @@ class MainWindow(QMainWindow):
     def show_problem(self, problem: Message) -> None:
         """Say what went wrong, where the person is looking."""
         text = tr(problem.code, **problem.params)
-        if self.stack.currentWidget() is self.page:
+        if self.stack.currentWidget() is not self.welcome:
             self.page.banner.show_message(text, severity="warning")
         else:
             self.welcome.show_problem(text)
@@ -262,7 +276,8 @@ class MainWindow(QMainWindow):
     @property
     def is_settled(self) -> bool:
         """True while nothing is opening or loading: what is wanted is on the screen."""
-        return not self._opening and self.runner.is_idle and self.page.is_settled
+        shown = self._page is None or self._page.is_settled
+        return not self._opening and self.runner.is_idle and shown
 
     # --- drops and closing ------------------------------------------------------------------------
 
@@ -283,7 +298,7 @@ class MainWindow(QMainWindow):
         event.ignore()
         if not self._closing:
             self._closing = True
-            self.memory.remember(self, self.page)
+            self.memory.remember(self, self._page)
             self.close_project(self._shut_down)
 
     def stay(self) -> None:

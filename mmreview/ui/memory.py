@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QObject, Signal
 from PySide6.QtWidgets import QMainWindow
 
 from mmreview.domain.errors import Message
 from mmreview.settings import Settings, save
-from mmreview.ui.review_page import ReviewPage
+
+if TYPE_CHECKING:
+    from mmreview.ui.review_page import ReviewPage
 
 
 class Memory(QObject):
@@ -43,26 +45,31 @@ class Memory(QObject):
         """Remember how one divided area looks."""
         self.change(splitters={**self.settings.splitters, name: state})
 
-    def restore(self, window: QMainWindow, page: ReviewPage) -> None:
-        """Make the window look as it did, if it is to be remembered."""
+    def restore_window(self, window: QMainWindow) -> None:
+        """Give the window the place and size it had, if it is to be remembered."""
+        if self.lasting and self.settings.window:
+            window.restoreGeometry(QByteArray.fromBase64(self.settings.window.encode()))
+
+    def restore_page(self, page: ReviewPage) -> None:
+        """Make the page look and work as its user wants it."""
+        settings = self.settings
+        page.set_reader(settings.reader)
+        page.set_advance(settings.advance)
+        page.reading.report.set_text_size(settings.text_size)
+        page.learning.set_automatic(settings.automatic, settings.automatic_after)
         if not self.lasting:
             return
-        settings = self.settings
         page.learning.set_collapsed(settings.splitters.get("learning") == "collapsed")
-        if settings.window:
-            window.restoreGeometry(QByteArray.fromBase64(settings.window.encode()))
         if columns := settings.splitters.get("columns"):
             page.columns.restoreState(QByteArray.fromBase64(columns.encode()))
         if reading := settings.splitters.get("reading"):
             page.reading.restore_state(reading)
 
-    def remember(self, window: QMainWindow, page: ReviewPage) -> None:
+    def remember(self, window: QMainWindow, page: ReviewPage | None) -> None:
         """Keep how the window looks now."""
-        self.change(
-            window=bytes(window.saveGeometry().toBase64().data()).decode(),
-            splitters={
-                **self.settings.splitters,
-                "columns": bytes(page.columns.saveState().toBase64().data()).decode(),
-                "reading": page.reading.save_state(),
-            },
-        )
+        splitters = dict(self.settings.splitters)
+        if page is not None:
+            splitters["columns"] = bytes(page.columns.saveState().toBase64().data()).decode()
+            splitters["reading"] = page.reading.save_state()
+        window_state = bytes(window.saveGeometry().toBase64().data()).decode()
+        self.change(window=window_state, splitters=splitters)

@@ -119,6 +119,13 @@ def test_a_payload_that_is_no_json_is_named_and_the_rest_goes_on(worked):
         ("UPDATE worklist SET read_at = '' WHERE key = 2", ("reading_differs", {"case": "b"})),
         ("DELETE FROM worklist WHERE key = 3", ("reading_differs", {"case": "c"})),
         ("UPDATE versions SET sha256 = 'b'", ("version_differs", {"version": 1})),
+        ("DELETE FROM versions", ("version_missing", {"version": 1})),
+        ("UPDATE versions SET role = 'retired'", ("champion_differs", {"told": 1, "found": "–"})),
+        ("INSERT INTO versions SELECT 2, sha256, 'retired', parent, folder, created_at, fusion, "
+         "corrections, through_seq, metrics, gate FROM versions",
+         ("version_untold", {"version": 2})),
+        ("UPDATE events SET payload = x'00ff' WHERE seq = 3",
+         ("event_changed", {"seq": 3, "case": "b"})),
         ("UPDATE images SET case_key = 77 WHERE case_key = 1",
          ("row_orphaned", {"table": "images", "row": None, "parent": "cases"})),
     ],

@@ -143,9 +143,10 @@ class CaseStore(Protocol):
         """How many cases each filter would keep."""
         ...
 
-    def states(self, key: int) -> dict[str, FindingState]:
+    def states(self, key: int, *, without: int = 0) -> dict[str, FindingState]:
         """The state that holds for each finding of a case: the last correction of any reader,
-        else the import's label. Findings without either are left out."""
+        else the import's label. Findings without either are left out. ``without`` leaves one
+        correction out, as if it were undone."""
         ...
 
     def label_table(self, through_seq: int | None = None) -> LabelTable:

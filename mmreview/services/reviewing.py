@@ -124,13 +124,18 @@ class Reviewing:
 
     def undo(self, reader: str) -> StateChanged | None:
         """Take the reader's newest correction back, with an event of its own; None if there is
-        nothing to take back. The state before it holds again."""
+        nothing to take back.
+
+        What held before it holds again, unless another reader has spoken since: the event says
+        what held until now and what holds from now on.
+        """
         event = self._events.undoable(reader)
         if event is None:
             return None
         data = event.data
         case = self._cases.find(event.case)
         before = self._state(case.key, data["finding"])
+        after = self._state(case.key, data["finding"], without=event.seq)
         undo = self._events.append(
             NewEvent(
                 kind=EventKind.UNDO,
@@ -141,14 +146,15 @@ class Reviewing:
                 payload={
                     "undoes": event.seq,
                     "finding": data["finding"],
-                    "before": data["after"],
-                    "after": data["before"],
-                    "basis": data["before_basis"],
+                    "before": str(before.state),
+                    "before_basis": str(before.basis),
+                    "after": str(after.state),
+                    "basis": str(after.basis),
                     "version": data["version"],
                 },
             )
         )
-        return _changed(case, undo, before=before, after=self._state(case.key, data["finding"]))
+        return _changed(case, undo, before=before, after=after)
 
     def commit_read(
         self, key: int, *, reader: str, version: int | None = None, stage: Stage = Stage.MODEL
@@ -157,11 +163,7 @@ class Reviewing:
         knowledge too. Durable when this returns."""
         case = self._cases.get(key)
         read = self._events.read_number(case.id, reader)
-        changed = {
-            e.data["finding"]
-            for e in self._events.events(case=case.id)
-            if e.kind == EventKind.CORRECTION and e.read == read and e.actor == reader
-        }
+        changed = self._changed_in(case.id, reader=reader, read=read)
         event = self._events.append(
             NewEvent(
                 kind=EventKind.READ_COMMITTED,
@@ -180,13 +182,23 @@ class Reviewing:
             case_key=key, case=case.id, seq=event.seq, at=event.at, read=read, changed=len(changed)
         )
 
+    def _changed_in(self, case_id: str, *, reader: str, read: int) -> set[str]:
+        """The findings that a reader set in a read and did not take back."""
+        made: dict[int, str] = {}
+        for event in self._events.events(case=case_id):
+            if event.kind == EventKind.UNDO:
+                made.pop(event.data["undoes"], None)
+            elif event.kind == EventKind.CORRECTION and (event.actor, event.read) == (reader, read):
+                made[event.seq] = event.data["finding"]
+        return set(made.values())
+
     def history(self, case_id: str) -> list[Event]:
         """Every event of a case, oldest first."""
         return list(self._events.events(case=case_id))
 
-    def _state(self, key: int, finding: str) -> FindingState:
+    def _state(self, key: int, finding: str, *, without: int = 0) -> FindingState:
         empty = FindingState(finding=finding, state=State.UNSET, basis=Basis.BOTH)
-        return self._cases.states(key).get(finding, empty)
+        return self._cases.states(key, without=without).get(finding, empty)
 
 
 #: The opinions are on their way.

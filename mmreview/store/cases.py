@@ -169,11 +169,12 @@ class SqlCaseStore:
 
     # --- labels -------------------------------------------------------------------------------
 
-    def states(self, key: int) -> dict[str, FindingState]:
+    def states(self, key: int, *, without: int = 0) -> dict[str, FindingState]:
         """The state that holds for each finding of a case: the last correction of any reader
-        (also *unset*), else the import's label. Findings without either are left out."""
+        (also *unset*), else the import's label. Findings without either are left out. The
+        correction ``without`` counts as undone."""
         with self._database.read() as connection:
-            return states_of(connection, key, self.schema)
+            return states_of(connection, key, self.schema, without=without)
 
     def label_table(self, through_seq: int | None = None) -> LabelTable:
         """The labels that hold, or held after event ``through_seq``, as one table."""

@@ -19,8 +19,14 @@ from mmreview.domain.errors import MmreviewError, ProjectDamaged, ProjectReadOnl
 BUSY_SECONDS = 5.0
 
 
-#: What SQLite says when it cannot make the files that a WAL database needs beside it.
-_UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+#: What SQLite says when it cannot make the files that a WAL database needs beside it, for want of
+#: permission or of room.
+_UNWRITABLE = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+)
 
 
 class ProjectClosed(MmreviewError):

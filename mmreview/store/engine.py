@@ -8,6 +8,7 @@ a kill leaves either a project or an empty folder that the next attempt takes ov
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -47,6 +48,9 @@ FOLDERS = ("features", "versions", "images")
 #: What may lie in a folder that a killed ``create_store`` left behind.
 _OURS = {*FOLDERS, "cache", "project.lock"}
 _UNFINISHED = "project.sqlite.new"
+
+#: What the system says when it is room that is missing, not permission.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 #: Who signs the event that makes a project.
 _SYSTEM = "mmreview"
@@ -114,7 +118,8 @@ def open_store(path: Path, *, read_only: bool = False) -> Store:
             must be brought up to date first and may not be written.
         ProjectTooNew: a newer mmreview wrote it.
         ProjectDamaged: its database cannot be read.
-        WriteFailed: it had to be brought up to date and that failed; it is as it was.
+        WriteFailed: the disk is full, or it had to be brought up to date and that failed; it is
+            as it was.
     """
     folder = path.absolute()
     if not database_file(folder).is_file():
@@ -211,6 +216,8 @@ def _lock_for_writing(folder: Path) -> WriterLock:
     try:
         return WriterLock(folder)
     except OSError as error:
+        if error.errno in _FULL:
+            raise WriteFailed(detail=error.strerror or str(error)) from error
         raise ProjectReadOnly(path=str(folder)) from error
 
 

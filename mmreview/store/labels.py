@@ -50,6 +50,7 @@ _HOLDING = Query(
         corrections.c.version,
     )
     .where(corrections.c.case_key == bindparam("case_key"), corrections.c.undone_by.is_(None))
+    .where(corrections.c.seq != bindparam("without"))
     .group_by(corrections.c.finding)
 )
 
@@ -61,16 +62,17 @@ def letters_of(states: Mapping[str, State], schema: FindingSchema) -> str | None
 
 
 def states_of(
-    connection: sqlite3.Connection, key: int, schema: FindingSchema
+    connection: sqlite3.Connection, key: int, schema: FindingSchema, *, without: int = 0
 ) -> dict[str, FindingState]:
-    """The state that holds for each finding of a case, in the schema's order."""
+    """The state that holds for each finding of a case, in the schema's order; it would hold if
+    the correction ``without`` were undone."""
     letters = _LETTERS_OF.value(connection, case_key=key) or ""
     found = {
         name: FindingState(finding=name, state=_STATES[letter])
         for name, letter in zip(schema.names, letters, strict=False)
         if letter != LETTERS[State.UNSET]
     }
-    held = _HOLDING.run(connection, case_key=key).fetchall()
+    held = _HOLDING.run(connection, case_key=key, without=without).fetchall()
     if not held:
         return found
     for seq, finding, state, basis, reader, at, previous, version in held:

@@ -66,6 +66,13 @@ class WriterLock:
                 os.close(self._handle)
                 raise ProjectLocked(path=str(folder), holder=_name(folder))
             time.sleep(0.02)
+        try:
+            self._sign()
+        except BaseException:
+            os.close(self._handle)  # a full disk: a lock that nobody can give back must not stay
+            raise
+
+    def _sign(self) -> None:
         since = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         holder = {"user": _user(), "host": socket.gethostname(), "pid": os.getpid(), "since": since}
         os.ftruncate(self._handle, 0)

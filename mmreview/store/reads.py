@@ -190,9 +190,9 @@ class SqlEventStore:
         while True:
             with self._database.read() as connection:
                 page = _page(connection, after, case)
-            if not page:
-                return
             yield from page
+            if len(page) < _PAGE:
+                return
             after = page[-1].seq
 
     def last_seq(self) -> int:

@@ -1,5 +1,6 @@
 """Making, opening, sharing, updating and closing a project."""
 
+import errno
 import json
 import os
 import shutil
@@ -192,6 +193,20 @@ def test_a_reader_sees_what_the_writer_commits_and_writes_nothing(filled, draft,
     assert reader.scores.missing(4, 9) == [1, 2, 3]
     assert list(verify_trail(reader)) == []
     reader.close()
+
+
+def test_a_full_disk_is_named_as_such_and_leaves_no_lock(filled, monkeypatch):
+    filled.close()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "write", full)
+        with pytest.raises(WriteFailed) as refused:
+            open_store(filled.folder)
+    assert "space" in refused.value.params["detail"]
+    open_store(filled.folder).close()
 
 
 def test_a_project_in_a_folder_nobody_may_write(filled, tmp_path):

@@ -94,6 +94,33 @@ def test_readers_undo_only_their_own(filled, correct, reviewing):
     assert holding(filled)["Edema"] == ("present", "")
 
 
+def test_the_trail_says_what_an_undo_did_also_between_readers(filled, correct, reviewing):
+    def told(event):
+        return {name: event.data[name] for name in ("before", "after", "basis", "undoes")}
+
+    correct(1, "Edema", A, "ana", basis=Basis.IMAGE)  # over the import's present
+    correct(1, "Edema", U, "ben")
+    first = reviewing(filled).undo("ana")
+    second = reviewing(filled).undo("ben")
+    assert (first.before.state, first.after.state) == (U, U)
+    assert (second.before.state, second.after.state) == (U, P)
+    *_, by_ana, by_ben = filled.events.events(case="a")
+    assert told(by_ana) == {"before": "uncertain", "after": "uncertain", "basis": "both",
+                            "undoes": 2}
+    assert told(by_ben) == {"before": "uncertain", "after": "present", "basis": "both",
+                            "undoes": 3}
+    assert list(verify_trail(filled)) == []
+
+
+def test_what_was_taken_back_was_not_changed_in_a_read(filled, correct, reviewing):
+    correct(1, "Edema", A)
+    correct(1, "No Finding", A)
+    reviewing(filled).undo("ana")
+    committed = reviewing(filled).commit_read(1, reader="ana")
+    assert committed.changed == 1
+    assert list(filled.events.events())[-1].data["changed"] == ["Edema"]
+
+
 def test_nothing_is_undone_twice(filled, correct):
     seq = correct(1, "Edema", A).seq
     undo = NewEvent(EventKind.UNDO, "ana", "a", payload={"undoes": seq})

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmreview.domain.errors import MmreviewError
+from mmreview.translation import language as chosen_language
+from mmreview.translation import set_language
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -65,8 +67,11 @@ def missing_for_display() -> str:
     return ""
 
 
-def run(project: Path | None, *, theme: str = "", demo: DemoWish | None = None) -> int:
-    """Show the window and stay until it is closed; returns the exit code.
+def run(
+    project: Path | None, *, theme: str = "", language: str = "", demo: DemoWish | None = None
+) -> int:
+    """Show the window and stay until it is closed; returns the exit code. ``theme`` and
+    ``language`` go before what the settings say.
 
     Raises:
         MmreviewError: Qt's libraries cannot be loaded (the sentence says how to get them).
@@ -81,14 +86,23 @@ def run(project: Path | None, *, theme: str = "", demo: DemoWish | None = None) 
     from mmreview.settings import load
 
     logs.start()
-    window = _window(load(), theme=theme)
+    settings = load()
+    set_language(language or settings.language)
+    window = _window(settings, theme=theme)
     window.closed.connect(application.quit)
     window.show()
-    if demo is not None and project is not None:
-        window.open_demo(project, cases=demo.cases, seed=demo.seed)
-    elif project is not None:
-        window.open_project(project)
+    if project is not None:
+        from PySide6.QtCore import QTimer
+
+        QTimer.singleShot(0, window, lambda: _open(window, project, demo))  # once it is drawn
     return application.exec()
+
+
+def _open(window: MainWindow, project: Path, demo: DemoWish | None) -> None:
+    if demo is not None:
+        window.open_demo(project, cases=demo.cases, seed=demo.seed)
+    else:
+        window.open_project(project)
 
 
 def screenshot(project: Path | None, out: Path, *, size: str, theme: str) -> None:
@@ -161,20 +175,41 @@ def _application() -> QApplication:
 def _window(settings: Any, *, theme: str, remember: bool = True) -> MainWindow:
     from PySide6.QtWidgets import QApplication
 
-    from mmreview.compose import ProjectOpener
     from mmreview.tasks.runner import Runner
     from mmreview.ui import theme as look
     from mmreview.ui.main_window import MainWindow
 
     application = QApplication.instance()
     assert isinstance(application, QApplication)
+    _translate_qt(application)
     look.apply(application, theme or settings.theme)
     return MainWindow(
         runner=Runner(),
         settings=settings,
-        opener=ProjectOpener(beside_window=True),
+        opener=_Opener(),
         remember=remember,
     )
+
+
+def _translate_qt(application: QApplication) -> None:
+    """Qt's own words (Cancel, OK, what a file dialog says) in the window's language; English is
+    what Qt says by itself."""
+    from PySide6.QtCore import QLibraryInfo, QTranslator
+
+    translator = QTranslator(application)
+    folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+    if translator.load(f"qtbase_{chosen_language()}", folder):
+        application.installTranslator(translator)
+
+
+class _Opener:
+    """``compose.ProjectOpener``, imported when the first project is asked for: the window must
+    not wait for the services."""
+
+    def __getattr__(self, name: str) -> Any:
+        from mmreview.compose import ProjectOpener
+
+        return getattr(ProjectOpener(beside_window=True), name)
 
 
 def qt_facts() -> dict[str, Any]:

@@ -46,7 +46,7 @@ def _window(*words, **named):
     return window
 app._window = _window
 app.has_display = lambda: True
-from mmreview.cli import main
+from mmreview.__main__ import main
 main()
 """
 

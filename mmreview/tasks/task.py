@@ -46,7 +46,7 @@ class Task:
     """
 
     __slots__ = (
-        "_cancel", "_steps", "_steps_lock", "error", "key", "lane", "name", "on_cancelled",
+        "_cancel", "_over", "_steps", "_steps_lock", "error", "key", "lane", "name", "on_cancelled",
         "on_done", "on_failed", "on_progress", "result", "state", "step", "work",
     )
 
@@ -64,6 +64,7 @@ class Task:
         self.on_progress: Callable[[Any], None] | None = None
         self.on_cancelled: Callable[[], None] | None = None
         self._cancel = threading.Event()
+        self._over = threading.Event()
         self._steps: deque[Any] = deque()
         self._steps_lock = threading.Lock()
 
@@ -81,6 +82,11 @@ class Task:
         """True once it is done, failed or cancelled."""
         return self.state in (TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED)
 
+    def wait(self, seconds: float) -> bool:
+        """Let the worker go first, for at most so long; True if it is done (its callbacks are
+        still to come)."""
+        return self._over.wait(seconds)
+
     def forget(self) -> None:
         """Cancel, and call nobody back."""
         self.on_done = self.on_failed = self.on_progress = self.on_cancelled = None
@@ -95,6 +101,7 @@ class Task:
         """
         if self.is_cancelled:
             self.state = TaskState.CANCELLED
+            self._over.set()
             return
         self.state = TaskState.RUNNING
         try:
@@ -107,6 +114,8 @@ class Task:
         except Exception as error:  # the lane must outlive any work
             self.error = error
             self.state = TaskState.FAILED
+        finally:
+            self._over.set()
 
     def _iterate(
         self, work: Generator[Any, None, Any], stepped: Callable[[Task], None]

@@ -299,8 +299,8 @@ class ReviewPage(QWidget):
             version=self._view.prediction.version if self._view.prediction else None,
             stage=self._view.stage,
         )
-        self.findings.set_state(_wished(correction, before.state))
-        self._saving.correct(correction, before=before.state)
+        self._saving.correct(correction, before=before.state)  # first: it is on its way at once
+        self.findings.set_state(self._held(finding))
 
     def _states(self, view: CaseView) -> dict[str, FindingState]:
         """What is durable, and over it what is wished for."""

@@ -44,22 +44,18 @@ def catalogue(language: str) -> Mapping[str, str]:
     return sentences
 
 
-def tr(code: str, **params: Any) -> str:
+def tr(code: str, /, **params: Any) -> str:
     """The sentence for ``code``. With ``count`` = 1 the sentence ``code.one`` is preferred."""
-    if params.get("count") == 1:
-        singular = _sentence(f"{code}.one")
-        if singular is not None:
-            return _filled(singular, params)
-    sentence = _sentence(code)
-    return code if sentence is None else _filled(sentence, params)
-
-
-def _sentence(code: str) -> str | None:
-    return catalogue(_language).get(code) or catalogue("en").get(code)
+    forms = (f"{code}.one", code) if params.get("count") == 1 else (code,)
+    for known in (catalogue(_language), catalogue("en")):
+        for form in forms:
+            if form in known:
+                return _filled(known[form], params)
+    return code
 
 
 def _filled(sentence: str, params: Mapping[str, Any]) -> str:
     try:
         return sentence.format(**params)
-    except (KeyError, IndexError, ValueError):
+    except (LookupError, ValueError, TypeError, AttributeError):  # a parameter that does not fit
         return sentence

@@ -7,6 +7,7 @@ keeps the characters for itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -29,6 +30,9 @@ class Act:
 
 
 _LINE = Act("")
+
+#: A menu's letter where it is no letter of the word: ``文件(&F)``.
+_MNEMONIC = re.compile(r"\(&.\)")
 
 #: Menu by menu, in order. An empty name is a separator.
 MENUS: dict[str, tuple[Act, ...]] = {
@@ -58,7 +62,9 @@ MENUS: dict[str, tuple[Act, ...]] = {
         Act("maximise_image", ("Ctrl+1",)), Act("maximise_report", ("Ctrl+2",)),
         Act("text_larger", ("Ctrl++", "Ctrl+=")), Act("text_smaller", ("Ctrl+-",)), _LINE,
         Act("theme_dark", (), "", checkable=True), Act("theme_light", (), "", checkable=True),
-        Act("theme_system", (), "", checkable=True), Act("full_screen", ("F11",), ""), _LINE,
+        Act("theme_system", (), "", checkable=True), _LINE,
+        Act("language_en", (), "", checkable=True), Act("language_zh_CN", (), "", checkable=True),
+        _LINE, Act("full_screen", ("F11",), ""), _LINE,
         Act("back", ("Escape",)),
     ),
     "model": (
@@ -123,9 +129,11 @@ class Actions(QObject):
                 for act in acts
                 if act.keys
             ]
-            groups.append((tr(f"ui.menu.{menu}").replace("&", ""), rows))
+            title = _MNEMONIC.sub("", tr(f"ui.menu.{menu}")).replace("&", "")
+            groups.append((title, rows))
         return groups
 
     def _keys(self, name: str) -> str:
         native = QKeySequence.SequenceFormat.NativeText
-        return " / ".join(key.toString(native) for key in self._actions[name].shortcuts())
+        words = [key.toString(native) for key in self._actions[name].shortcuts()]
+        return " / ".join(dict.fromkeys(words))  # Chinese has one word for Return and Enter

@@ -18,7 +18,7 @@ from mmreview import paths
 from mmreview.domain.errors import Message, message_of
 from mmreview.settings import Settings
 from mmreview.tasks.task import Lane
-from mmreview.translation import tr
+from mmreview.translation import languages, tr
 from mmreview.ui import theme
 from mmreview.ui.actions import Actions
 from mmreview.ui.page_acts import page_slots
@@ -43,11 +43,16 @@ class WindowActs(QObject):
             f"theme_{name}": lambda _=False, n=name: self._choose_theme(n)
             for name in ("dark", "light", "system")
         }
+        tongues = {
+            f"language_{name}": lambda _=False, n=name: self._choose_language(n)
+            for name in languages()
+        }
         self.actions = Actions(
             window,
             {
                 **page_slots(lambda: window.page),
                 **themes,
+                **tongues,
                 "new_project": self.new_project,
                 "open_project": self.open_project,
                 "open_demo": self.open_demo,
@@ -73,6 +78,8 @@ class WindowActs(QObject):
         self.actions["advance"].setChecked(settings.advance)
         for name in ("dark", "light", "system"):
             self.actions[f"theme_{name}"].setChecked(settings.theme == name)
+        for name in languages():
+            self.actions[f"language_{name}"].setChecked(settings.language == name)
 
     # --- projects -----------------------------------------------------------------------------
 
@@ -217,7 +224,7 @@ class WindowActs(QObject):
             return
         dialog = QFileDialog(
             self._window, tr("ui.acts.export"), f"{session.desk.info.name}.jsonl",
-            "JSON lines (*.jsonl);;CSV (*.csv)",
+            f"{tr('ui.import.format.jsonl')} (*.jsonl);;{tr('ui.import.format.csv')} (*.csv)",
         )
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("jsonl")
@@ -290,6 +297,16 @@ class WindowActs(QObject):
             theme.apply(application, name)
         self._window.memory.change(theme=name)
         self.show_settings(self._window.settings)
+
+    def _choose_language(self, name: str) -> None:
+        """Every widget took its words when it was made, so the choice waits for the next start."""
+        self._window.memory.change(language=name)
+        self.show_settings(self._window.settings)
+        window = self._window
+        at_work = window.stack.currentWidget() is not window.welcome
+        banner = window.page.banner if at_work else window.welcome.banner
+        chosen = self.actions[f"language_{name}"].text()
+        banner.show_message(tr("ui.acts.language_later", language=chosen), severity="info")
 
     def _toggle_full_screen(self) -> None:
         window = self._window

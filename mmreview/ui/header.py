@@ -88,7 +88,7 @@ class Header(QMenuBar):
         self._project.setText(name)
         self._project.setAccessibleName(name)
         self._synthetic.show_text(
-            "SYNTHETIC" if info is not None and info.synthetic else "",
+            tr("ui.status.synthetic") if info is not None and info.synthetic else "",
             tip=tr("ui.header.synthetic"),
         )
         self._read_only.show_text(

@@ -251,7 +251,9 @@ class MainWindow(QMainWindow):
             there=info is not None, writable=info is not None and not info.read_only
         )
         self.header.show_project(info, self.settings.reader)
-        parts = [info.name, *(["SYNTHETIC"] if info.synthetic else [])] if info else []
+        parts = [info.name] if info else []
+        if info is not None and info.synthetic:
+            parts.append(tr("ui.status.synthetic"))
         self.setWindowTitle(" · ".join([*parts, tr("ui.window.title")]))
         if info is None:
             self.status.clear()

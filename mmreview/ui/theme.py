@@ -26,6 +26,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication
 
 from mmreview import paths
+from mmreview.translation import language
 
 #: The grid: margins, gaps and heights are multiples of it.
 UNIT = 4
@@ -136,9 +137,26 @@ def _face(weight: int) -> str:
     return own if heavy and own in QFontDatabase.families() else family()
 
 
+#: Faces with simplified Chinese, the first that is there is used. Left to itself, Qt takes any face
+#: that has the characters, and a Japanese one draws some of them differently.
+_CHINESE = (
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei UI",
+    "Microsoft YaHei", "WenQuanYi Micro Hei",
+)
+
+
+@lru_cache(maxsize=4)
+def _beside(language: str) -> tuple[str, ...]:
+    """Families for the characters that Inter lacks."""
+    if not language.startswith("zh"):
+        return ()
+    there = set(QFontDatabase.families())
+    return tuple(name for name in _CHINESE if name in there)[:1]
+
+
 @lru_cache(maxsize=64)
-def _font(size: float, weight: int, tabular: bool) -> QFont:
-    made = QFont(_face(weight))
+def _font(size: float, weight: int, tabular: bool, language: str) -> QFont:
+    made = QFont([_face(weight), *_beside(language)])
     made.setPointSizeF(size)
     made.setWeight(QFont.Weight(weight))
     if tabular:
@@ -149,7 +167,7 @@ def _font(size: float, weight: int, tabular: bool) -> QFont:
 def font(size: float = BODY, *, bold: bool = False, tabular: bool = False) -> QFont:
     """The family in one of the three sizes; ``tabular`` for numbers that stand in columns."""
     weight = QFont.Weight.DemiBold if bold else QFont.Weight.Normal
-    return QFont(_font(size, int(weight.value), tabular))
+    return QFont(_font(size, int(weight.value), tabular, language()))
 
 
 # --- icons --------------------------------------------------------------------------------------

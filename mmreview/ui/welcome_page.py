@@ -182,14 +182,15 @@ class _Head(QWidget):
         top = (self.height() - high - low - 2) // 2
         painter.setFont(name)
         painter.setPen(colours.text)
-        painter.drawText(QRect(left, top, self.width() - left, high), 0, tr("ui.welcome.name"))
+        flags = int(Qt.TextFlag.TextDontClip)  # Chinese reaches below the line that Inter needs
+        painter.drawText(QRect(left, top, self.width() - left, high), flags, tr("ui.welcome.name"))
         painter.setFont(words)
         painter.setPen(colours.muted)
         room = self.width() - left
         what = QFontMetrics(words).elidedText(
             tr("ui.welcome.what"), Qt.TextElideMode.ElideRight, room
         )
-        painter.drawText(QRect(left, top + high + 2, room, low), 0, what)
+        painter.drawText(QRect(left, top + high + 2, room, low), flags, what)
 
 
 class ActionTile(QAbstractButton):
@@ -242,7 +243,8 @@ class ActionTile(QAbstractButton):
         high = QFontMetrics(bold).height()
         painter.setFont(bold)
         painter.setPen(colours.text if enabled else colours.faint)
-        painter.drawText(QRect(pad, top, self.width() - 2 * pad, high), 0, self.text())
+        box = QRect(pad, top, self.width() - 2 * pad, high)
+        painter.drawText(box, int(Qt.TextFlag.TextDontClip), self.text())
         painter.setFont(small)
         painter.setPen(colours.muted if enabled else colours.faint)
         painter.drawText(

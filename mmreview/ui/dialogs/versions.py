@@ -246,7 +246,8 @@ def _moment(at: str) -> str:
         local = datetime.fromisoformat(at).astimezone()
     except ValueError:
         return at
-    day = QLocale(language()).toString(QDate(local.year, local.month, local.day), "d MMM yyyy")
+    date = QDate(local.year, local.month, local.day)
+    day = QLocale(language()).toString(date, tr("ui.date.full"))
     return f"{day} {local:%H:%M}"
 
 

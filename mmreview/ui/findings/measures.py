@@ -42,7 +42,7 @@ def measures() -> Measures:
 
 
 @lru_cache(maxsize=4)
-def _measures(_: str) -> Measures:
+def _measures(spoken: str) -> Measures:
     small = theme.font(theme.SMALL)
     number = theme.font(theme.SMALL, tabular=True)
     title = theme.font(theme.BODY, bold=True)
@@ -58,7 +58,8 @@ def _measures(_: str) -> Measures:
         small_metrics=metrics,
         number_metrics=QFontMetricsF(number),
         line=math.ceil(metrics.height()),
-        thin=max(3 * UNIT, round(0.84 * metrics.height())),
+        # Chinese fills its line: bars cannot stand as close as beside Latin letters
+        thin=max(3 * UNIT, round((1.0 if spoken.startswith("zh") else 0.84) * metrics.height())),
         control=max(5 * UNIT, math.ceil(metrics.height()) + UNIT),
         label=_on_grid(widest + 2 * UNIT),
         number=_on_grid(QFontMetricsF(number).horizontalAdvance("100 %") + 2 * UNIT),

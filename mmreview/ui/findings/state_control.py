@@ -167,7 +167,7 @@ class _BasisPart(_Part):
         self.setText(tr(f"ui.findings.basis_letter.{basis}"))
         words = tr(f"ui.findings.basis.{basis}")
         self.setAccessibleName(tr("ui.findings.basis_of", finding=finding, basis=words))
-        self.setToolTip(tr("ui.findings.basis_tip", basis=words, key=self.text()))
+        self.setToolTip(tr("ui.findings.basis_tip", basis=words, key=basis[0].upper()))
 
     def paintEvent(self, _: QPaintEvent) -> None:
         """Draw the letter in a border of the modality's colour, filled while it holds."""

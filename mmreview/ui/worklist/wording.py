@@ -64,7 +64,8 @@ def moment(at: str) -> str:
     if local.date() == now.date():
         return local.strftime("%H:%M")
     day = QDate(local.year, local.month, local.day)
-    return QLocale(language()).toString(day, "d MMM" if local.year == now.year else "MMM yyyy")
+    pattern = tr("ui.date.day" if local.year == now.year else "ui.date.month")
+    return QLocale(language()).toString(day, pattern)
 
 
 def spoken(row: WorklistRow) -> str:

@@ -124,7 +124,7 @@ def open_window(
             app.screenshot(project, screenshot, size=size, theme=theme or "dark")
             console.result({}, str(screenshot))
         else:
-            raise SystemExit(app.run(project, theme=theme))
+            raise SystemExit(app.run(project, theme=theme, language=lang))
 
 
 @cli.command()

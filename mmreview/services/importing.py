@@ -288,20 +288,21 @@ class _Intake:
     def _partitions(
         self, changed: Sequence[_Checked], known: Mapping[str, str]
     ) -> dict[str, Partition]:
-        """The partition of each row: the case's own, else the group's own, else drawn."""
+        """The partition of each row: the one its group has, else what known cases bring into a
+        new group, else drawn. A patient is never in two: a case that moves goes along."""
         groups = self._cases.partitions(sorted({found.group for found in changed}))
         own = {
             found.row.id: self._cases.find(found.row.id).partition
             for found in changed
             if found.row.id in known
         }
-        for found in changed:  # a case that moves to a group nobody is in yet brings its own
-            if found.row.id in own:
-                groups.setdefault(found.group, own[found.row.id])
+        # What may have trained must not come to audit the model that it trained: train goes first.
+        for partition in (Partition.TRAIN, Partition.CONTROL, Partition.AUDIT):
+            for found in changed:
+                if own.get(found.row.id) is partition:
+                    groups.setdefault(found.group, partition)
         return {
-            found.row.id: own.get(found.row.id)
-            or groups.get(found.group)
-            or self._draw.partition(found.group)
+            found.row.id: groups.get(found.group) or self._draw.partition(found.group)
             for found in changed
         }
 

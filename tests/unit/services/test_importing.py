@@ -352,6 +352,32 @@ def test_cases_and_groups_keep_their_partition_when_the_shares_change(world):
     assert drafts["d"].partition is Partition.TRAIN
 
 
+def test_cases_that_turn_out_to_be_one_patient_come_into_one_partition(world):
+    count = 300
+    world.run(world.manifest(*({"id": str(n), "report": "r"} for n in range(count))))
+    assert {d.partition for d in world.cases.drafts.values()} == set(Partition)
+    # Later the patients are known: three cases each, some of them in other batches.
+    world.run(
+        world.manifest(
+            *({"id": str(n), "report": "r", "patient_id": f"p{n % 100}"} for n in range(count))
+        )
+    )
+    by_group = {}
+    for draft in world.cases.drafts.values():
+        by_group.setdefault(draft.group, set()).add(draft.partition)
+    assert len(by_group) == 100
+    assert all(len(found) == 1 for found in by_group.values())
+
+
+def test_what_may_have_trained_does_not_come_to_audit_a_new_group(world):
+    world.preferences.update(audit_share=1.0)
+    world.run(world.manifest({"id": "a", "report": "r"}))
+    world.preferences.update(audit_share=0.0, control_share=0.0)
+    world.run(world.manifest({"id": "b", "report": "r"}))
+    world.run(world.manifest(*({"id": i, "report": "r", "patient_id": "p"} for i in "ab")))
+    assert {d.partition for d in world.cases.drafts.values()} == {Partition.TRAIN}
+
+
 def test_a_new_case_of_a_known_group_joins_its_partition(world):
     world.preferences.update(audit_share=1.0)
     world.run(world.manifest({"id": "a", "report": "r", "patient_id": "g"}))

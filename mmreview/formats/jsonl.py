@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -62,7 +63,9 @@ class JsonLines:
         if not is_utf8(text):
             return refused(line, "import.not_utf8")
         try:
-            values: Any = json.loads(text, parse_constant=_refuse_constant)
+            values: Any = json.loads(
+                text, parse_constant=_refuse_constant, parse_float=_finite
+            )
         except RecursionError:
             return refused(line, "import.not_json", detail="nested too deeply")
         except ValueError as error:
@@ -74,3 +77,11 @@ class JsonLines:
 
 def _refuse_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
+
+
+def _finite(number: str) -> float:
+    """A number with a fraction or exponent; one beyond all floats would be exported as no JSON."""
+    found = float(number)
+    if math.isinf(found):
+        raise ValueError(f"{number[:40]} is too large a number")
+    return found

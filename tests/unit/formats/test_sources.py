@@ -104,6 +104,7 @@ def test_one_view_stands_for_all_images(tmp_path):
         (b"{", "import.not_json"),
         (b'{"id": "a", "x": NaN}', "import.not_json"),
         (b'{"id": "a", "x": -Infinity}', "import.not_json"),
+        (b'{"id": "a", "dose": 1e999}', "import.not_json"),  # no JSON could export it
         (b"[" * 100_000, "import.not_json"),
         (b'{"id": ' + b"9" * 5000 + b"}", "import.not_json"),
         (b'"a"', "import.not_an_object"),

@@ -6,18 +6,27 @@ stdout, progress to stderr; exit codes are 0 done, 1 done with problems named, 2
 
 from __future__ import annotations
 
+import difflib
 import getpass
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 import typer.core
 
 from mmreview import __version__
-from mmreview.console import DONE_WITH_PROBLEMS, Console, sentence, table
-from mmreview.domain.errors import MmreviewError
+from mmreview.console import (
+    DONE_WITH_PROBLEMS,
+    Console,
+    prepare_streams,
+    record_crash,
+    sentence,
+    table,
+)
+from mmreview.domain.errors import Message, MmreviewError
 from mmreview.domain.findings import Basis, State
 from mmreview.translation import set_language, tr
 
@@ -29,13 +38,45 @@ _ROOT_OPTIONS = ("--help", "-h", "--version", "--smoke")
 
 
 class VerbOrProject(typer.core.TyperGroup):
-    """A group whose first word may be a project instead of a verb: that opens the window."""
+    """A group whose first word may be a project instead of a verb: that opens the window.
+
+    With ``--json`` a command line that cannot be understood is told in JSON too.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the verb ``open`` before anything that is neither a verb nor a root option."""
+        ctx.meta["mmreview.json"] = "--json" in args
         if not args or (args[0] not in self.commands and args[0] not in _ROOT_OPTIONS):
+            words = [*itertools.takewhile(lambda word: not word.startswith("-"), args)]
+            if len(words) > 1:  # a project stands alone
+                self._refuse_verb(ctx, words)
             args = ["open", *args]
         return super().parse_args(ctx, args)
+
+    def _refuse_verb(self, ctx: Any, words: list[str]) -> NoReturn:
+        verbs = [name for name, verb in self.commands.items() if not verb.hidden]
+        if words[1] in verbs:
+            said = sentence(
+                Message("error.verb_first", {"verb": words[1], "project": words[0]})
+            )
+        else:
+            near = difflib.get_close_matches(words[0], verbs, n=1)
+            code = "error.verb_misspelt" if near else "error.verb_not_found"
+            said = sentence(
+                Message(code, {"verb": words[0], "near": "".join(near), "known": ", ".join(verbs)})
+            )
+        if ctx.meta["mmreview.json"]:
+            Console(as_json=True).usage(said)
+        ctx.fail(said)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb; a word or option that it does not take is a refusal like any other."""
+        try:
+            return super().invoke(ctx)
+        except typer.TyperException as error:
+            if ctx.meta["mmreview.json"]:
+                Console(as_json=True).usage(getattr(error, "format_message", lambda: str(error))())
+            raise
 
 
 cli = typer.Typer(
@@ -60,6 +101,14 @@ def _login() -> str:
         return "reader"
 
 
+def _actor(reader: str) -> str:
+    """Who signs an event: a name that fits on a line."""
+    name = reader.strip() or _login()
+    if not name.isprintable():
+        raise MmreviewError("error.reader_invalid")
+    return name
+
+
 @contextmanager
 def _console(as_json: bool) -> Iterator[Console]:
     """A console that turns a refusal into a sentence and exit code 2."""
@@ -70,6 +119,12 @@ def _console(as_json: bool) -> Iterator[Console]:
         console.refuse(error)
     except KeyboardInterrupt:
         console.refuse(MmreviewError("error.cancelled"))
+    except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
+        raise  # how a command ends, or nobody listens any more
+    except Exception as error:
+        # Not a traceback: its message can quote a report, and exit code 1 would mean “done”.
+        record_crash(error)
+        console.refuse(MmreviewError("error.unexpected", kind=type(error).__name__))
 
 
 @contextmanager
@@ -207,7 +262,7 @@ def import_cases(
     )
     with _desk(project, as_json=as_json) as (console, desk):
         report = console.run(
-            desk.import_source(source, choice=choice, actor=reader or _login())
+            desk.import_source(source, choice=choice, actor=_actor(reader))
         )
         payload = {
             "added": report.added,
@@ -242,8 +297,11 @@ def predict(
 ) -> None:
     """What the serving version believes of every case."""
     from mmreview.reporting import prediction_lines, write_lines
+    from mmreview.services.exporting import refuse_inside, written_whole
 
     with _desk(project, as_json=as_json) as (console, desk):
+        if out is not None:
+            refuse_inside(desk.info.folder, out)
         if desk.learning.champion() is None:
             raise MmreviewError("error.no_version")
         failed = console.run(desk.predicting.encode_all())
@@ -252,7 +310,8 @@ def predict(
             for line in lines:
                 print(line)
         else:
-            count = write_lines(out, lines)
+            with written_whole(out) as file:
+                count = write_lines(file, lines)
             console.result({"out": str(out), "cases": count}, tr("cli.predicted", count=count))
         if failed:
             raise typer.Exit(DONE_WITH_PROBLEMS)
@@ -269,18 +328,23 @@ def correct(
     as_json: JsonOption = False,
 ) -> None:
     """Set the state of one finding; prints one line when, and only when, it is durable."""
-    from mmreview.domain.reads import Correction
+    from mmreview.domain.cases import Partition
+    from mmreview.domain.reads import Correction, Stage
 
     with _desk(project, as_json=as_json) as (console, desk):
-        champion = desk.learning.champion()
+        found = desk.cases.find(case)
+        # No opinion is shown of an audit case, so none was seen.
+        blind = found.partition is Partition.AUDIT
+        champion = None if blind else desk.learning.champion()
         changed = desk.reviewing.correct(
             Correction(
-                case_key=desk.cases.find(case).key,
+                case_key=found.key,
                 finding=finding,
                 state=state,
-                reader=reader or _login(),
+                reader=_actor(reader),
                 basis=basis,
                 version=champion.id if champion else None,
+                stage=Stage.REPORT if blind else Stage.MODEL,
             )
         )
         payload = {
@@ -309,11 +373,12 @@ def train(
     from mmreview.services.learning import TrainingOptions, parse_weight
 
     with _desk(project, as_json=as_json) as (console, desk):
+        actor = _actor(reader)
         options = TrainingOptions(
             fusion=fusion or None, weight=parse_weight(weight) if weight else None, seed=seed
         )
         console.run(desk.predicting.encode_all())
-        version = console.run(desk.learning.train(actor=reader or _login(), options=options))
+        version = console.run(desk.learning.train(actor=actor, options=options))
         console.run(desk.predicting.score_all())
         verdict = tr(version.gate["reason"], **version.gate["params"])
         payload = {**_version(version), "version": version.id, "gate": dict(version.gate)}
@@ -404,7 +469,7 @@ def promote(
 ) -> None:
     """Let a version serve, by your decision."""
     with _desk(project, as_json=as_json) as (console, desk):
-        _served(console, desk, desk.learning.promote(version, actor=reader or _login()))
+        _served(console, desk, desk.learning.promote(version, actor=_actor(reader)))
 
 
 @cli.command()
@@ -416,7 +481,7 @@ def rollback(
 ) -> None:
     """Let the version before serve again; corrections stay."""
     with _desk(project, as_json=as_json) as (console, desk):
-        _served(console, desk, desk.learning.rollback(version, actor=reader or _login()))
+        _served(console, desk, desk.learning.rollback(version, actor=_actor(reader)))
 
 
 @cli.command()
@@ -432,14 +497,30 @@ def export(
         console.result({"out": str(out), "cases": count}, tr("cli.exported", count=count, out=out))
 
 
+def _verified(console: Console, project: Path) -> tuple[int, list[Message]]:
+    from mmreview.compose import ProjectOpener
+
+    desk = ProjectOpener().open(project, read_only=True)
+    try:
+        problems = console.run(desk.auditing.verify())
+        return desk.events.last_seq(), problems
+    finally:
+        desk.close()
+
+
 @cli.command()
 def verify(project: ProjectArgument, as_json: JsonOption = False) -> None:
     """Check the audit trail, the database, the images and the versions."""
-    with _desk(project, as_json=as_json, read_only=True) as (console, desk):
-        problems = console.run(desk.auditing.verify())
+    from mmreview.domain.errors import ProjectDamaged
+
+    with _console(as_json) as console:
+        try:
+            events, problems = _verified(console, project)
+        except ProjectDamaged as error:  # so damaged that it cannot even be opened
+            events, problems = 0, [error.message]
         payload = {
             "ok": not problems,
-            "events": desk.events.last_seq(),
+            "events": events,
             "problems": [{"code": p.code, **p.params, "message": sentence(p)} for p in problems],
         }
         if problems and not as_json:
@@ -465,4 +546,5 @@ def doctor(as_json: JsonOption = False) -> None:
 
 def main() -> None:
     """The entry point of the ``mmreview`` command."""
+    prepare_streams()
     cli(prog_name="mmreview")

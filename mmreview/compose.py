@@ -160,7 +160,7 @@ def furnish(store: Store, *, features: Features, trainer: Trainer) -> Desk:
         predicting=predicting,
         learning=learning,
         queueing=Queueing(cases=cases),
-        exporting=Exporting(cases=cases, events=events),
+        exporting=Exporting(cases=cases, events=events, folder=folder),
         auditing=Auditing(
             cases=cases,
             versions=versions,

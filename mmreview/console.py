@@ -5,7 +5,9 @@ Exit codes are the contract's: 0 done, 1 done with problems named, 2 refused wit
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import sys
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, NoReturn, TypeVar
@@ -88,6 +90,10 @@ class Console:
             print(text() if callable(text) else text)
         sys.stdout.flush()
 
+    def usage(self, said: str) -> None:
+        """Print why a command line was not understood as JSON; its text follows on stderr."""
+        print(json.dumps({"error": {"code": "error.usage", "message": said}}, ensure_ascii=False))
+
     def refuse(self, error: MmreviewError) -> NoReturn:
         """Say why not, and leave with exit code 2."""
         said = sentence(error.message)
@@ -95,6 +101,24 @@ class Console:
             print(json.dumps({"error": {"code": error.code, "message": said}}, ensure_ascii=False))
         print(said, file=sys.stderr)
         raise SystemExit(REFUSED)
+
+
+def prepare_streams() -> None:
+    """Let no sentence fail for want of a character: what a program reads is UTF-8 everywhere (JSON
+    is), a terminal that lacks a character shows its code instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def record_crash(error: Exception) -> None:
+    """Write where an unexpected error came from into the log file, without its message."""
+    from mmreview import logs
+
+    logs.start()
+    logging.getLogger("mmreview").error("uncaught %s", logs.describe(error))
+    logs.stop()
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from mmreview.console import table
 from mmreview.domain.predictions import Prediction
@@ -45,20 +43,12 @@ def prediction_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
         yield json.dumps(prediction_object(prediction), ensure_ascii=False)
 
 
-def write_lines(path: Path, lines: Iterable[str]) -> int:
-    """Write lines beside ``path`` and move them into place; returns how many there were."""
-    partial = path.with_name(path.name + ".partial")
+def write_lines(file: TextIO, lines: Iterable[str]) -> int:
+    """Write lines; returns how many there were."""
     count = 0
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            for line in lines:
-                file.write(line + "\n")
-                count += 1
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    for line in lines:
+        file.write(line + "\n")
+        count += 1
     return count
 
 

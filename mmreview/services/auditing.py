@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
-from mmreview.domain.errors import BundleInvalid, Message
+from mmreview.domain.errors import BundleInvalid, Message, ProjectDamaged
 from mmreview.domain.ports import CaseStore, Trainer, VersionStore
 from mmreview.domain.progress import Progress
 
@@ -39,13 +39,23 @@ class Auditing:
         problems: list[Message] = []
         for problem in self._trail_problems():
             problems.append(problem)
-            yield Progress("progress.verify_trail", len(problems), 0, (problem,))
+            yield Progress("progress.verify_trail", len(problems), 0)
+        try:
+            yield from self._verify_versions(problems)
+            yield from self._verify_cases(problems)
+        except ProjectDamaged as error:  # what was found so far is worth telling all the same
+            problems.append(error.message)
+        return problems
+
+    def _verify_versions(self, problems: list[Message]) -> Generator[Progress, None, None]:
         for version in self._versions.versions():
             try:
                 self._trainer.load(version, self._folder / version.folder)
             except BundleInvalid as error:
                 problems.append(error.message)
             yield Progress("progress.verify_versions", version.id, 0)
+
+    def _verify_cases(self, problems: list[Message]) -> Generator[Progress, None, None]:
         total, done = self._cases.count(), 0
         for batch in self._cases.batches():
             for case in batch:
@@ -57,7 +67,6 @@ class Auditing:
                     problems.append(Message("verify.report_changed", {"case": case.id}))
             done += len(batch)
             yield Progress("progress.verify_images", done, total)
-        return problems
 
     def _image_problem(self, case: str, path: str, sha256: str) -> Message | None:
         try:

@@ -7,9 +7,11 @@ leaves what was there before. Every line says what the data are for.
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,9 +29,10 @@ NOTICE = "For research and annotation use, not for diagnosis."
 class Exporting:
     """Writes a project's labels. Formats are named writers; more join in ``_writers``."""
 
-    def __init__(self, *, cases: CaseStore, events: EventStore) -> None:
+    def __init__(self, *, cases: CaseStore, events: EventStore, folder: Path) -> None:
         self._cases = cases
         self._events = events
+        self._folder = folder
         self._writers: dict[str, Callable[[TextIO], Generator[Progress, None, int]]] = {
             "jsonl": self._jsonl,
             "csv": self._csv,
@@ -44,24 +47,16 @@ class Exporting:
         """Write every case to ``out``; returns how many. Cancelling leaves ``out`` as it was.
 
         Raises:
-            MmreviewError: ``error.format_not_found`` or ``error.export_failed``.
+            MmreviewError: ``error.format_not_found``, ``error.export_failed`` or
+                ``error.out_inside_project``.
         """
+        refuse_inside(self._folder, out)
         if format not in self._writers:
             raise MmreviewError(
                 "error.format_not_found", format=format, known=", ".join(self._writers)
             )
-        partial = out.with_name(out.name + ".partial")
-        try:
-            with partial.open("w", encoding="utf-8", newline="") as file:
-                count = yield from self._writers[format](file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(out)
-        except OSError as error:
-            raise MmreviewError("error.export_failed", path=str(out), detail=str(error)) from error
-        finally:
-            partial.unlink(missing_ok=True)
-        return count
+        with written_whole(out) as file:
+            return (yield from self._writers[format](file))
 
     def _jsonl(self, file: TextIO) -> Generator[Progress, None, int]:
         total, done = self._cases.count(), 0
@@ -94,7 +89,8 @@ class Exporting:
     def _csv(self, file: TextIO) -> Generator[Progress, None, int]:
         names = self._cases.schema.names
         writer = csv.writer(file)
-        writer.writerow(["id", "patient_id", "partition", *names, "readers", "notice"])
+        heads = [_cell(name) for name in names]
+        writer.writerow(["id", "patient_id", "partition", *heads, "readers", "notice"])
         total, done = self._cases.count(), 0
         for batch in self._cases.batches():
             for case in batch:
@@ -106,6 +102,42 @@ class Exporting:
             done += len(batch)
             yield Progress("progress.export", done, total)
         return done
+
+
+@contextmanager
+def written_whole(out: Path) -> Iterator[TextIO]:
+    """A text file that takes the place of ``out`` once it is complete; until then, and if anything
+    goes wrong, ``out`` is as it was.
+
+    Raises:
+        MmreviewError: ``error.export_failed``, also where ``out`` is a folder or a device.
+    """
+    partial = out.parent / f"{out.name}.{os.getpid()}.partial"
+    try:
+        if out.exists() and not out.is_file():
+            code = errno.EISDIR if out.is_dir() else errno.EINVAL
+            raise OSError(code, os.strerror(code))
+        try:
+            with partial.open("w", encoding="utf-8", newline="") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(out)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        detail = error.strerror or str(error)
+        raise MmreviewError("error.export_failed", path=str(out), detail=detail) from error
+
+
+def refuse_inside(folder: Path, out: Path) -> None:
+    """Keep results out of the project folder: one named like its database would replace it.
+
+    Raises:
+        MmreviewError: ``error.out_inside_project``.
+    """
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise MmreviewError("error.out_inside_project", path=str(out))
 
 
 def _event(event: Event) -> dict[str, Any]:

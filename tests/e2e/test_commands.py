@@ -2,8 +2,11 @@
 
 import json
 import math
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -179,3 +182,116 @@ def test_a_bare_project_says_what_is_missing(tmp_path):
     code, _, err = run("train", project)
     assert code == 2
     assert any(word.isdigit() for word in err.replace(".", " ").split())
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A project of one case, without a model."""
+    project = tmp_path / "bäre pröject.mmreview"
+    assert run("init", project, "--audit", 0, "--control", 0)[0] == 0
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text('{"id": "a", "report": "Clear.", "labels": ["Edema"]}\n')
+    assert run("import", project, manifest)[0] == 0
+    return project
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("impotr", "{bare}", "x"), "import"),
+        (("{bare}", "verify"), "mmreview verify"),
+        (("zzz", "{bare}"), "export"),
+        (("correct", "{bare}", "a", "Edema", "perhaps"), "not_assessable"),
+        (("correct", "{bare}", "a", "Edema", "present", "--basis", "guess"), "report"),
+        (("export", "{bare}"), "OUT"),
+        (("verify", "{bare}", "--bogus"), "--bogus"),
+        (("correct", "{bare}", "a", "Edema", "present", "--reader", "A\nB"), "plain text"),
+        (("export", "{bare}", "{bare}/project.sqlite"), "outside"),
+        (("export", "{bare}", "{bare}/../nowhere/x.jsonl"), "untouched"),
+        (("export", "{bare}", "{bare}/.."), "directory"),
+        (("export", "{bare}", "/dev/null"), "Could not write"),
+        (("rollback", "{bare}"), "before it"),
+        (("promote", "{bare}", "first"), "VERSION"),
+    ],
+)
+def test_what_is_not_understood_is_refused_in_words_and_in_json(bare, words, expected):
+    words = [word.format(bare=bare) for word in words]
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert expected in err
+    code, out, _ = run(*words, "--json")
+    assert code == 2
+    assert json.loads(out)["error"]["message"]
+    assert said("verify", bare)["ok"] is True
+
+
+def test_predictions_do_not_go_where_they_cannot(demo):
+    database = (demo / "project.sqlite").read_bytes()
+    for out in (demo / "project.sqlite", demo.parent / "nowhere" / "p.jsonl", demo.parent):
+        code, _, err = run("predict", demo, "--out", out)
+        assert code == 2
+        assert str(out) in err
+    assert (demo / "project.sqlite").read_bytes() == database
+
+
+def test_an_audit_case_is_not_said_to_have_been_read_with_an_opinion(tmp_path, bare):
+    manifest = tmp_path / "audit.jsonl"
+    manifest.write_text('{"id": "b", "report": "Clear."}\n')
+    with sqlite3.connect(bare / "project.sqlite") as database:
+        database.execute("update preferences set value = '1.0' where name = 'audit_share'")
+    database.close()
+    said("import", bare, manifest)
+    for case in "ab":
+        said("correct", bare, case, "Edema", "absent", "--reader", "Ada")
+    said("export", bare, tmp_path / "o.jsonl")
+    rows = map(json.loads, (tmp_path / "o.jsonl").read_text().splitlines())
+    found = {row["id"]: (row["partition"], row["events"][0]["stage"]) for row in rows}
+    assert found == {"a": ("train", "model"), "b": ("audit", "report")}
+
+
+def test_verify_names_a_database_that_cannot_be_opened(bare):
+    with (bare / "project.sqlite").open("r+b") as file:
+        file.truncate(5000)
+    code, out, _ = run("verify", bare, "--json")
+    assert code == 1
+    [problem] = json.loads(out)["problems"]
+    assert problem["code"] == "error.project_damaged"
+
+
+def test_verify_names_each_problem_once(bare):
+    assert run("correct", bare, "a", "Edema", "absent")[0] == 0
+    with sqlite3.connect(bare / "project.sqlite") as database:
+        database.execute("update corrections set state = 'present'")
+    database.close()
+    code, _, err = run("verify", bare)
+    assert code == 1
+    assert err.count("correction 3") == 1
+
+
+def test_an_unexpected_error_is_a_refusal_without_patient_text(bare, tmp_path, monkeypatch):
+    monkeypatch.setattr("mmreview.paths.logs_folder", lambda: tmp_path / "logs")
+
+    def broken(*_, **__):
+        raise RuntimeError("Mrs Miller, born 1950")
+
+    monkeypatch.setattr("mmreview.services.reviewing.Reviewing.correct", broken)
+    code, out, err = run("correct", bare, "a", "Edema", "absent", "--json")
+    assert code == 2
+    assert json.loads(out)["error"]["code"] == "error.unexpected"
+    logged = (tmp_path / "logs" / "mmreview.log").read_text()
+    assert "RuntimeError at test_commands.py" in logged
+    assert "Miller" not in out + err + logged
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_output_is_utf8_for_programs_whatever_the_terminal_lacks(bare, encoding):
+    words = ["correct", str(bare), "a", "Edema", "absent", "--reader", "Löve 王"]
+    program = [sys.executable, "-m", "mmreview", *words]
+    surroundings = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run(program, env=surroundings, capture_output=True, check=True)
+    assert "Löve 王" in done.stdout.decode()
+    assert "present → absent" in done.stdout.decode()
+    done = subprocess.run(
+        [*program, "--json"], env=surroundings, capture_output=True, check=True
+    )
+    assert json.loads(done.stdout.decode())["reader"] == "Löve 王"

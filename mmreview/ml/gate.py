@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 AUDIT_CASES = 20
 AUDIT_LABELS = 10
 #: Nats by which a challenger may look worse: noise of a refit.
-TOLERANCE = 0.002
+TOLERANCE = 0.005
 #: Nats that the one-sided 90 % bootstrap bound must stay below.
 MARGIN = 0.05
 _DRAWS = 1000

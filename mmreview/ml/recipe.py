@@ -175,12 +175,18 @@ def _second_stages(
     materials: list[Material] = []
     for index in range(1 + count):
         inside = np.ones(len(samples), bool) if index == 0 else folds != index - 1
+        # The twins only serve to measure.
+        calibrating, weighing = (
+            ("training.phase.calibrating", "training.phase.weighing")
+            if index == 0
+            else ("training.phase.measuring",) * 2
+        )
         prior = _prior(samples.targets[inside])
         calibrations = {}
         for m in samples.modalities:
             logits, truth = heads[m].held_out[inside], truths[m][inside]
             calibrations[m] = calibrate(logits, truth, (~np.isnan(truth)).astype(np.float64))
-            yield Step("training.phase.calibrating", 0.8 + 0.2 * index / (1 + count))
+            yield Step(calibrating, 0.8 + 0.2 * index / (1 + count))
         chosen = inside & samples.complete
         material = _material(samples.modalities, heads, calibrations, prior, chosen, judged, folds)
         materials.append(material)
@@ -191,7 +197,7 @@ def _second_stages(
             except StopIteration as finished:
                 fitted = finished.value
                 break
-            yield Step("training.phase.weighing", 0.8 + 0.2 * (index + 0.5) / (1 + count))
+            yield Step(weighing, 0.8 + 0.2 * (index + 0.5) / (1 + count))
         models.append(
             Model(
                 modalities=samples.modalities,

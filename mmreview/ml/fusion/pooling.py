@@ -26,7 +26,7 @@ from mmreview.ml.fusion.material import Material
 Floats = NDArray[np.float64]
 
 #: How many observations the identity counts for when W and b are fitted.
-_PSEUDO = 20.0
+_PSEUDO = 50.0
 #: Fewer labels on complete cases than this leave the weights even.
 _LEAST_LABELS = 20
 #: Rows on which λ is chosen at most; W and b use all.

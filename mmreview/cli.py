@@ -75,7 +75,8 @@ class VerbOrProject(typer.core.TyperGroup):
             return super().invoke(ctx)
         except typer.TyperException as error:
             if ctx.meta["mmreview.json"]:
-                Console(as_json=True).usage(getattr(error, "format_message", lambda: str(error))())
+                tell = getattr(error, "format_message", error.__str__)
+                Console(as_json=True).usage(tell())
             raise
 
 

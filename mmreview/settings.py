@@ -113,7 +113,8 @@ def save(settings: Settings, path: Path | None = None) -> None:
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("w", encoding="utf-8") as file:
-            json.dump(asdict(settings), file, ensure_ascii=False, indent=1)
+            # ASCII, because a path may hold bytes that are no character.
+            json.dump(asdict(settings), file, indent=1)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

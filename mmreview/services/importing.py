@@ -121,7 +121,7 @@ class Importing:
                 kind=EventKind.IMPORT_FINISHED,
                 actor=actor,
                 payload={
-                    "source": reader.source.name,
+                    "source": reader.source.name.encode(errors="replace").decode(),
                     "sha256": manifest,
                     "reference": options.reference,
                     "added": report.added,

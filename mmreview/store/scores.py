@@ -148,9 +148,9 @@ class ScoreCache:
 
     def mend(self) -> bool:
         """True when the cache was damaged; it has been replaced by an empty one."""
-        probe = sqlite3.connect(":memory:", isolation_level=None)
+        probe = sqlite3.connect(":memory:", uri=True, isolation_level=None)
         try:
-            probe.execute("ATTACH ? AS cache", (self._path.absolute().as_uri(),))
+            probe.execute("ATTACH ? AS cache", (file_uri(self._path),))
             sound = probe.execute("PRAGMA cache.quick_check(1)").fetchone() == ("ok",)
         except sqlite3.DatabaseError:
             sound = False
@@ -177,11 +177,13 @@ class ScoreCache:
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(exist_ok=True)
-        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            ":memory:", uri=True, isolation_level=None, check_same_thread=False
+        )
         try:
             connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
             # The file is attached here too, so that one statement serves both sides.
-            connection.execute("ATTACH ? AS cache", (str(self._path),))
+            connection.execute("ATTACH ? AS cache", (file_uri(self._path),))
             connection.execute("PRAGMA cache.journal_mode = WAL")
             connection.execute("PRAGMA cache.synchronous = OFF")
             connection.execute(_TABLE.format(schema="cache"))

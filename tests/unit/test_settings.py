@@ -15,6 +15,13 @@ def test_settings_come_back_as_they_were_saved(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["settings.json"]
 
 
+def test_a_path_with_bytes_that_are_no_character_is_remembered(tmp_path):
+    path = tmp_path / "settings.json"
+    wished = Settings().with_project(Path("p\udcff/ä.mmreview"))
+    save(wished, path)
+    assert load(path) == wished
+
+
 def test_damaged_or_foreign_settings_cost_a_default_and_no_start(tmp_path):
     path = tmp_path / "settings.json"
     path.write_text("{not json")

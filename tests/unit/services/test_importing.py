@@ -386,6 +386,13 @@ def test_a_new_case_of_a_known_group_joins_its_partition(world):
     assert world.cases.drafts["b"].partition is Partition.AUDIT
 
 
+def test_a_manifest_whose_name_is_no_text_is_imported_all_the_same(world):
+    report = world.run(world.manifest({"id": "a", "report": "r"}, name="m\udcff.jsonl"))
+    assert counts(report) == (1, 0, 0, 0)
+    [event] = world.events.made
+    assert event.payload["source"] == "m?.jsonl"
+
+
 # --- cancel, kill, failure --------------------------------------------------------------------
 
 

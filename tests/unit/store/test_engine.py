@@ -195,6 +195,24 @@ def test_a_reader_sees_what_the_writer_commits_and_writes_nothing(filled, draft,
     reader.close()
 
 
+@pytest.mark.parametrize("name", ["per cent %20?#", "ümlaut 王", os.fsdecode(b"latin \xfc")])
+def test_a_project_may_lie_in_a_folder_of_any_name(tmp_path, schema, draft, name):
+    folder = tmp_path / name / "p.mmreview"
+    try:
+        folder.parent.mkdir()
+    except (OSError, UnicodeError):
+        pytest.skip("this file system refuses such a name")
+    store = create_store(folder, schema)
+    store.cases.upsert([draft("a")])
+    store.scores.serve(1)
+    store.scores.replace(1, [CaseScore(1, 0.5, 0.5, "queue.uncertain")])
+    store.close()
+    reader = open_store(folder, read_only=True)
+    assert reader.scores.missing(1, 9) == []
+    assert list(verify_trail(reader)) == []
+    reader.close()
+
+
 def test_a_full_disk_is_named_as_such_and_leaves_no_lock(filled, monkeypatch):
     filled.close()
 

@@ -129,13 +129,23 @@ def _console(as_json: bool) -> Iterator[Console]:
 
 
 @contextmanager
-def _desk(project: Path, *, as_json: bool, read_only: bool = False) -> Iterator[
-    tuple[Console, Desk]
-]:
+def _desk(
+    project: Path, *, as_json: bool, read_only: bool = False, stores: bool = True
+) -> Iterator[tuple[Console, Desk]]:
+    """The open project. A verb whose result does not have to be stored (``stores`` False) does its
+    work read-only where another process writes or nobody may, and says so."""
     from mmreview.compose import ProjectOpener
+    from mmreview.domain.errors import ProjectLocked, ProjectReadOnly
 
     with _console(as_json) as console:
-        desk = ProjectOpener().open(project, read_only=read_only)
+        opener = ProjectOpener()
+        try:
+            desk = opener.open(project, read_only=read_only)
+        except (ProjectLocked, ProjectReadOnly):
+            if stores:
+                raise
+            desk = opener.open(project, read_only=True)
+            console.problem(Message("cli.read_only"))
         try:
             yield console, desk
         finally:
@@ -300,7 +310,7 @@ def predict(
     from mmreview.reporting import prediction_lines, write_lines
     from mmreview.services.exporting import refuse_inside, written_whole
 
-    with _desk(project, as_json=as_json) as (console, desk):
+    with _desk(project, as_json=as_json, stores=False) as (console, desk):
         if out is not None:
             refuse_inside(desk.info.folder, out)
         if desk.learning.champion() is None:
@@ -401,7 +411,7 @@ def evaluate(
     from mmreview.reporting import evaluation_table
     from mmreview.services.learning import parse_weight
 
-    with _desk(project, as_json=as_json) as (console, desk):
+    with _desk(project, as_json=as_json, stores=False) as (console, desk):
         if group != "patient":
             raise MmreviewError("error.group_not_found", group=group)
         console.run(desk.predicting.encode_all())
@@ -419,7 +429,7 @@ def queue(
     as_json: JsonOption = False,
 ) -> None:
     """Which unread cases come next, and why."""
-    with _desk(project, as_json=as_json) as (console, desk):
+    with _desk(project, as_json=as_json, stores=False) as (console, desk):
         if desk.learning.champion() is not None:
             console.run(desk.predicting.encode_all())
             console.run(desk.predicting.score_all())

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mmreview.cli import cli
+from mmreview.compose import ProjectOpener
 
 
 def run(*words):
@@ -232,6 +233,24 @@ def test_predictions_do_not_go_where_they_cannot(demo):
         assert code == 2
         assert str(out) in err
     assert (demo / "project.sqlite").read_bytes() == database
+
+
+def test_what_only_reads_works_beside_a_writer_and_says_so(demo):
+    lines = run("predict", demo)[1]
+    before = said("queue", demo, "--top", 3)
+    writer = ProjectOpener(device="cpu").open(demo)
+    try:
+        code, out, err = run("predict", demo)
+        assert (code, out) == (0, lines)
+        assert "only read" in err
+        assert said("queue", demo, "--top", 3) == before
+        case = before[0]["case"]
+        code, out, err = run("correct", demo, case, "Edema", "present", "--json")
+        assert code == 2
+        assert json.loads(out)["error"]["code"] == "error.project_locked"
+        assert str(os.getpid()) in err
+    finally:
+        writer.close()
 
 
 def test_an_audit_case_is_not_said_to_have_been_read_with_an_opinion(tmp_path, bare):

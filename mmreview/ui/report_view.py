@@ -232,9 +232,16 @@ class ReportView(QTextEdit):
             self._rebuild()
 
     def createMimeDataFromSelection(self) -> QMimeData:
-        """Copy words, not fonts and colours."""
-        data = QMimeData()
-        data.setText(self.textCursor().selection().toPlainText())
+        """Copy words, not fonts and colours.
+
+        The object must be Qt's own: the clipboard keeps it until after the interpreter's end, and
+        would call back into one made here.
+        """
+        data = super().createMimeDataFromSelection()
+        data.text()  # Qt fills the formats when the first is asked for
+        for format in data.formats():
+            if format != "text/plain":
+                data.removeFormat(format)
         return data
 
     def focusInEvent(self, event: QFocusEvent) -> None:

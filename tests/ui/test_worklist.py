@@ -285,6 +285,19 @@ def test_refresh_keeps_the_case_and_the_place(filled, cases):
     assert chosen == []
 
 
+def test_the_open_case_stays_put_when_the_row_above_moves_to_the_end(filled, cases):
+    filled.select_case(150)
+    view = view_of(filled)
+    top, _ = view.top()
+    before = view.visualRect(view.currentIndex())
+    first = filled.next_key(None, unread=False) + top
+    cases.rows[first] = replace(cases.rows[first], priority=0.0)
+    filled.refresh()
+    assert current_key(filled) == 150
+    assert view.visualRect(view.currentIndex()) == before
+
+
+
 def test_another_project_forgets_the_search_and_the_filters(filled):
     filled.findChild(Chip, "filter.unread").click()
     QTest.keyClicks(filled.findChild(QLineEdit, "worklistSearch"), "0003")

@@ -248,13 +248,21 @@ class WorklistPanel(QWidget):
         where, sort = self.filter_state()
         around = None
         if keep_place:
-            top, _ = self._view.top()
-            around = self._model.keys[top] if top >= 0 else self._current
+            around, _ = self._anchor()
         self._feed.query(where, sort, around=around, keep_place=keep_place, count=count)
 
-    def _on_answered(self, answer: Answer) -> None:
+    def _anchor(self) -> tuple[int | None, int]:
+        """The case that stays where it is while the list changes around it, and how many pixels
+        below the upper edge it lies: the open case while it is in sight, else the topmost."""
+        row = self._model.row_of(self._current) if self._current is not None else None
+        if row is not None and self._view.in_sight(row):
+            return self._current, self._view.row_top(row)
         top, offset = self._view.top()
-        top_key = self._model.keys[top] if top >= 0 else None
+        return (self._model.keys[top], -offset) if top >= 0 else (self._current, 0)
+
+    def _on_answered(self, answer: Answer) -> None:
+        anchor, at = self._anchor()
+        top, _ = self._view.top()
         self._model.set_keys(answer.keys, answer.pages)
         row = self._model.row_of(self._current) if self._current is not None else None
         if row is not None:
@@ -265,9 +273,9 @@ class WorklistPanel(QWidget):
         self._show_state()
         if not answer.keep_place:
             self._view.show_top(0)
-        elif top_key is not None:
-            kept = self._model.row_of(top_key)
-            self._view.show_top(top if kept is None else kept, offset)
+        elif top >= 0 and anchor is not None:
+            kept = self._model.row_of(anchor)
+            self._view.show_top(top if kept is None else kept, 0 if kept is None else -at)
         elif row is not None:
             self._view.set_current(row, scroll=True)
         self.listChanged.emit()

@@ -70,6 +70,14 @@ class WorklistView(QListView):
         row, offset = divmod(self.verticalOffset(), self._height)
         return (row, offset) if row < self._count() else (-1, 0)
 
+    def row_top(self, row: int) -> int:
+        """How many pixels below the viewport's upper edge a row begins."""
+        return row * self._height - self.verticalOffset()
+
+    def in_sight(self, row: int) -> bool:
+        """Whether a row is wholly in the viewport."""
+        return 0 <= self.row_top(row) <= self.viewport().height() - self._height
+
     def show_top(self, row: int, offset: int = 0) -> None:
         """Scroll so that ``row`` is the first in sight."""
         self.executeDelayedItemsLayout()

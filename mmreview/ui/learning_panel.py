@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -27,9 +26,11 @@ from mmreview.domain.progress import TrainingStep
 from mmreview.domain.versions import Role, Version
 from mmreview.translation import tr
 from mmreview.ui import theme
+from mmreview.ui.count_box import CountBox
 from mmreview.ui.learning_curves import LearningCurves
 from mmreview.ui.text_line import CheckLine, TextButton, TextLine, ThinProgress
 from mmreview.ui.theme import UNIT
+from mmreview.ui.verdict import auroc, auroc_change, measured_on
 from mmreview.ui.wording import fraction, percent
 
 _DRAW_MS = 40
@@ -74,7 +75,7 @@ class LearningPanel(QWidget):
         self._automatic = CheckLine(tr("ui.learning.automatic"))
         self._automatic.setObjectName("automaticTraining")
         self._automatic.setAccessibleName(tr("ui.learning.automatic"))
-        self._after = QSpinBox()
+        self._after = CountBox()
         self._after.setObjectName("automaticAfter")
         self._after.setAccessibleName(tr("ui.learning.after"))
         self._after.setRange(1, 9999)
@@ -166,8 +167,8 @@ class LearningPanel(QWidget):
             head, rest = tr("ui.learning.no_version"), ""
         else:
             head = tr("ui.learning.serving", version=version.id)
-            auroc = _auroc(version)
-            rest = f" · AUROC {fraction(auroc, 3)}" if auroc is not None else ""
+            measured = auroc(version)
+            rest = f" · AUROC {fraction(measured, 3)}" if measured is not None else ""
         code = "ui.learning.since" if version is not None else "ui.learning.so_far"
         since = tr(code, count=self._since)
         if self._automatic.isChecked():
@@ -176,6 +177,14 @@ class LearningPanel(QWidget):
         if self._collapsed:
             rest += f" · {since}"
         self._serving.set_text(head + rest, emphasis=len(head))
+
+    def clear(self) -> None:
+        """No project is open, or another one: nothing runs and nothing has ended yet."""
+        self._end()
+        self._curves.clear()
+        self._draw_curves()
+        self._told, self._told_serving = False, None
+        self.show_model(None, 0)
 
     def set_automatic(self, on: bool, after: int) -> None:
         """Show when a round starts by itself."""
@@ -293,12 +302,12 @@ class LearningPanel(QWidget):
         sentence = tr(reason, **gate.get("params", {})) if reason else ""
         if version.role is Role.REFUSED:
             title = tr("ui.learning.refused", version=version.id)
-            self._tell(f"{title} {_measured_on(gate)}".strip(), role="bad")
+            self._tell(f"{title} {measured_on(gate)}".strip(), role="bad")
             self._show_detail(sentence)
             self._told_serving = None
         else:
             title = tr("ui.learning.serves", version=version.id)
-            numbers = " ".join(p for p in (_auroc_change(version, parent), _measured_on(gate)) if p)
+            numbers = " ".join(p for p in (auroc_change(version, parent), measured_on(gate)) if p)
             text = f"{title}: {numbers}" if numbers else title
             self._tell(text, role="text", emphasis=len(title))
             self._show_detail(sentence)
@@ -366,33 +375,3 @@ def _column(host: QWidget, *widgets: QWidget) -> QVBoxLayout:
     for widget in widgets:
         layout.addWidget(widget)
     return layout
-
-
-def _auroc(version: Version) -> float | None:
-    """The fused opinion's mean AUROC, where it was measured."""
-    value = dict(version.metrics.get("auroc") or {}).get("fused")
-    return float(value) if isinstance(value, int | float) else None
-
-
-def _auroc_change(version: Version, parent: Version | None) -> str:
-    """``AUROC .866 → .871``. What was before is measured on the same cases by the gate; the
-    parent's own number stands in where the gate has none."""
-    after = _auroc(version)
-    if after is None:
-        return ""
-    difference = version.gate.get("auroc_difference")
-    before = _auroc(parent) if parent is not None else None
-    if isinstance(difference, int | float):
-        before = after - float(difference)
-    now = fraction(after, 3)
-    return f"AUROC {fraction(before, 3)} → {now}" if before is not None else f"AUROC {now}"
-
-
-def _measured_on(gate: Any) -> str:
-    cases = int(gate.get("cases") or 0)
-    if not cases:
-        return ""
-    audit = gate.get("basis") == "audit"
-    if audit:
-        return tr("ui.learning.on_audit", count=cases)
-    return tr("ui.learning.on_cross_validation", count=cases)

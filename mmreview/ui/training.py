@@ -26,6 +26,7 @@ class Training(QObject):
     finished = Signal(object)  # Version, serving or refused
     failed = Signal(object)  # Message
     cancelled = Signal()
+    servingFailed = Signal(object)  # Message: another version could not be let serve
     championChanged = Signal()  # another version serves from now on
     counted = Signal(object, int)  # champion Version or None, corrections since
 
@@ -44,6 +45,7 @@ class Training(QObject):
         self._automatic = False
         self._after = 25
         self._since_attempt = 0
+        self._has_counted = False
 
     @property
     def is_running(self) -> bool:
@@ -51,8 +53,10 @@ class Training(QObject):
         return self._task is not None and not self._task.is_over
 
     def set_automatic(self, automatic: bool, after: int) -> None:
-        """Train by itself once ``after`` corrections came since the last attempt."""
+        """Train by itself once ``after`` corrections came since the last attempt: at once, if so
+        many have come."""
         self._automatic, self._after = automatic, after
+        self._start_if_due()
 
     def note_correction(self) -> None:
         """A correction became durable: count it, and start a round if it is time."""
@@ -66,8 +70,14 @@ class Training(QObject):
             Lane.DISPLAY,
             lambda: (self._desk.learning.champion(), self._desk.learning.corrections_since()),
             key="count",
-            on_done=lambda found: self.counted.emit(*found),
+            on_done=lambda found: self._on_counted(*found),
         )
+
+    def _on_counted(self, champion: Version | None, since: int) -> None:
+        if not self._has_counted:  # what an earlier session left unlearned counts as well
+            self._has_counted = True
+            self._since_attempt = max(self._since_attempt, since)
+        self.counted.emit(champion, since)
 
     def train(self) -> None:
         """Start a round now, unless one runs."""
@@ -108,7 +118,7 @@ class Training(QObject):
         self.count()
 
     def _on_serve_failed(self, error: Exception) -> None:
-        self.failed.emit(message_of(error))
+        self.servingFailed.emit(message_of(error))
 
     def _on_trained(self, version: Version) -> None:
         self._task = None

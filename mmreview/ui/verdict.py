@@ -1,0 +1,41 @@
+"""What a round came to, in a few words: the numbers of a version and what they were measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmreview.domain.versions import Version
+from mmreview.translation import tr
+from mmreview.ui.wording import fraction
+
+
+def auroc(version: Version) -> float | None:
+    """The fused opinion's mean AUROC, where it was measured."""
+    value = dict(version.metrics.get("auroc") or {}).get("fused")
+    return float(value) if isinstance(value, int | float) else None
+
+
+def auroc_change(version: Version, parent: Version | None) -> str:
+    """``AUROC .866 → .871``. What was before is measured on the same cases by the gate; the
+    parent's own number stands in where the gate has none."""
+    after = auroc(version)
+    if after is None:
+        return ""
+    difference = version.gate.get("auroc_difference")
+    before = auroc(parent) if parent is not None else None
+    if isinstance(difference, int | float):
+        before = after - float(difference)
+    now = fraction(after, 3)
+    return f"AUROC {fraction(before, 3)} → {now}" if before is not None else f"AUROC {now}"
+
+
+def measured_on(gate: Mapping[str, Any]) -> str:
+    """How many cases of which kind the gate measured on; empty where it says nothing."""
+    cases = int(gate.get("cases") or 0)
+    if not cases:
+        return ""
+    audit = gate.get("basis") == "audit"
+    if audit:
+        return tr("ui.learning.on_audit", count=cases)
+    return tr("ui.learning.on_cross_validation", count=cases)

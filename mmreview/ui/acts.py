@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QWidget
+from shiboken6 import isValid
 
 from mmreview import paths
 from mmreview.domain.errors import Message, message_of
@@ -24,6 +25,7 @@ from mmreview.ui.actions import Actions
 from mmreview.ui.page_acts import page_slots
 
 if TYPE_CHECKING:
+    from mmreview.domain.versions import Version
     from mmreview.services.desk import ImportChoice
     from mmreview.ui.main_window import MainWindow
     from mmreview.ui.session import Session
@@ -161,10 +163,14 @@ class WindowActs(QObject):
             return
         saving = session.saving
         if saving.problem is None:
-            saving.saved.connect(lambda _: then(), Qt.ConnectionType.SingleShotConnection)
-            saving.failed.connect(
-                lambda *_: self.settle_saving(then), Qt.ConnectionType.SingleShotConnection
-            )
+
+            def _on_ended(*_: object) -> None:
+                saving.saved.disconnect(_on_ended)
+                saving.failed.disconnect(_on_ended)
+                then() if saving.is_settled else self.settle_saving(then)
+
+            saving.saved.connect(_on_ended)
+            saving.failed.connect(_on_ended)
             return
         problem = saving.problem
         box = QMessageBox(
@@ -176,20 +182,21 @@ class WindowActs(QObject):
         box.setInformativeText(tr(problem.code, **problem.params))
         retry = box.addButton(tr("ui.acts.retry"), QMessageBox.ButtonRole.AcceptRole)
         lose = box.addButton(tr("ui.acts.discard"), QMessageBox.ButtonRole.DestructiveRole)
-        stay = box.addButton(QMessageBox.StandardButton.Cancel)
+        box.addButton(QMessageBox.StandardButton.Cancel)
         box.setDefaultButton(retry)
 
-        def _on_retry() -> None:
-            saving.retry()
-            self.settle_saving(then) if not saving.is_settled else then()
+        def _on_answered(_: int) -> None:
+            chosen = box.clickedButton()
+            if chosen is retry:
+                saving.retry()
+                then() if saving.is_settled else self.settle_saving(then)
+            elif chosen is lose:
+                saving.discard()
+                then()
+            else:  # Cancel, Escape, or the box's own close button
+                self._window.stay()
 
-        def _on_discard() -> None:
-            saving.discard()
-            then()
-
-        retry.clicked.connect(_on_retry)
-        lose.clicked.connect(_on_discard)
-        stay.clicked.connect(self._window.stay)
+        box.finished.connect(_on_answered)
         _open(box)
 
     # --- data in and out -------------------------------------------------------------------------
@@ -198,6 +205,10 @@ class WindowActs(QObject):
         """Ask for a manifest and how to read it, then import with progress and cancel."""
         session = self._window.session
         if session is None:
+            return
+        info = session.desk.info
+        if info.read_only:
+            self._window.show_problem(Message("ui.session.read_only", {"holder": info.holder}))
             return
         from mmreview.ui.dialogs.importing import ImportDialog
 
@@ -322,16 +333,25 @@ class WindowActs(QObject):
         dialog = VersionsDialog(self._window)
         training = session.training
 
+        def _on_found(versions: list[Version]) -> None:
+            if isValid(dialog):
+                dialog.show_versions(versions, writable=not session.desk.info.read_only)
+
         def _on_changed() -> None:
-            dialog.show_versions(
-                session.desk.learning.versions(), writable=not session.desk.info.read_only
+            self._window.runner.submit(
+                Lane.DISPLAY,
+                session.desk.learning.versions,
+                key="versions",
+                on_done=_on_found,
+                on_failed=lambda error: self._window.show_problem(message_of(error)),
             )
 
         _on_changed()
         dialog.promoteWanted.connect(training.promote)
         dialog.rollbackWanted.connect(training.rollback)
-        training.championChanged.connect(_on_changed)
-        dialog.finished.connect(lambda _: training.championChanged.disconnect(_on_changed))
+        for change in (training.championChanged, training.finished):
+            change.connect(_on_changed)
+            dialog.finished.connect(lambda _, change=change: change.disconnect(_on_changed))
         _open(dialog)
 
     def show_keys(self) -> None:

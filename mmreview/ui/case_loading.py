@@ -50,6 +50,12 @@ class CaseLoading(QObject):
         self._wanted: int | None = None
         self._prefetch: Task | None = None
         self._encoding: Task | None = None
+        self._pictures: list[Task] = []
+        # What is read while a case changes or another version takes over is out of date when it
+        # arrives: the clock ticks with every change, and each answer knows when it was asked for.
+        self._clock = 0
+        self._changed: dict[int, int] = {}
+        self._all_changed = 0
 
     def want(self, key: int) -> None:
         """Bring this case; ``caseLoaded`` comes at once if it was prefetched."""
@@ -57,15 +63,19 @@ class CaseLoading(QObject):
         if self._prefetch is not None:
             self._prefetch.forget()
             self._prefetch = None
+        for task in self._pictures:  # of the case before: they must not stand in the way
+            task.forget()
+        self._pictures.clear()
+        asked = self._clock
         loaded = self._ready.get(key)
         if loaded is not None:
-            self._on_loaded(loaded)
+            self._on_loaded(loaded, asked)
             return
         self._runner.submit(
             Lane.DISPLAY,
             lambda: self._load(key),
             key="case",
-            on_done=self._on_loaded,
+            on_done=lambda found: self._on_loaded(found, asked),
             on_failed=lambda error: self.loadFailed.emit(key, message_of(error)),
         )
 
@@ -73,22 +83,24 @@ class CaseLoading(QObject):
         """Make these cases ready, nearest first, while nothing else is wanted."""
         missing = [key for key in keys if key not in self._ready]
         if missing:
+            asked = self._clock
             self._prefetch = self._runner.submit(
                 Lane.DISPLAY,
                 lambda: self._load_each(missing),
                 key="prefetch",
-                on_progress=self._keep,
+                on_progress=lambda loaded: self._keep(loaded, asked),
                 on_failed=lambda _: None,  # it will be said when the case is opened
             )
 
     def want_picture(self, key: int, position: int, path: Path) -> None:
         """Bring one more image of the open case."""
-        self._runner.submit(
+        task = self._runner.submit(
             Lane.DISPLAY,
             lambda: load_prepared(path),
             on_done=lambda picture: self.pictureLoaded.emit(key, position, picture),
             on_failed=lambda error: self.pictureLoaded.emit(key, position, message_of(error)),
         )
+        self._pictures.append(task)
 
     def want_opinion(self, key: int) -> None:
         """Ask the serving version about this case, encoding it first if need be."""
@@ -106,18 +118,25 @@ class CaseLoading(QObject):
         """Answer nobody any more: the project closes."""
         self._wanted = None
         self._ready.clear()
-        for task in (self._prefetch, self._encoding):
+        for task in (self._prefetch, self._encoding, *self._pictures):
             if task is not None:
                 task.forget()
         self.blockSignals(True)
 
     def forget(self, key: int) -> None:
         """What was kept of this case is out of date."""
+        self._clock += 1
+        self._changed[key] = self._clock
         self._ready.pop(key, None)
 
     def forget_all(self) -> None:
         """Another version serves, or cases were imported: everything kept is out of date."""
+        self._clock += 1
+        self._all_changed = self._clock
         self._ready.clear()
+
+    def _is_stale(self, key: int, asked: int) -> bool:
+        return max(self._all_changed, self._changed.get(key, 0)) > asked
 
     # --- on a lane ------------------------------------------------------------------------------
 
@@ -146,7 +165,9 @@ class CaseLoading(QObject):
 
     # --- on the main thread -----------------------------------------------------------------------
 
-    def _keep(self, loaded: LoadedCase) -> None:
+    def _keep(self, loaded: LoadedCase, asked: int) -> None:
+        if self._is_stale(loaded.view.case.key, asked):
+            return
         if loaded.view.prediction_status.code == "prediction.not_encoded":
             return  # its opinion is on its way; keeping it would show an old word
         self._ready[loaded.view.case.key] = loaded
@@ -154,10 +175,13 @@ class CaseLoading(QObject):
         while len(self._ready) > _KEPT:
             self._ready.popitem(last=False)
 
-    def _on_loaded(self, loaded: LoadedCase) -> None:
-        self._keep(loaded)
+    def _on_loaded(self, loaded: LoadedCase, asked: int) -> None:
+        self._keep(loaded, asked)
         key = loaded.view.case.key
         if key != self._wanted:
+            return
+        if self._is_stale(key, asked):
+            self.want(key)
             return
         self.caseLoaded.emit(loaded)
         if loaded.view.prediction_status.code == "prediction.not_encoded":

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
 from mmreview.domain.errors import Message, ProjectLocked, ProjectNotFound, message_of
 from mmreview.settings import Settings
@@ -22,6 +22,7 @@ from mmreview.tasks.task import Lane
 from mmreview.translation import tr
 from mmreview.ui import theme
 from mmreview.ui.acts import WindowActs
+from mmreview.ui.drop_area import DropArea
 from mmreview.ui.header import Header
 from mmreview.ui.memory import Memory
 from mmreview.ui.status_bar import StatusBar
@@ -60,7 +61,7 @@ class MainWindow(QMainWindow):
         self.welcome = WelcomePage(self)
         self._page: ReviewPage | None = None
         self.status = StatusBar(self)
-        self.stack = QStackedWidget(self)
+        self.stack = DropArea(self)
         self.acts = WindowActs(self)
         self.header = Header(self)
         self._lay_out()
@@ -79,9 +80,7 @@ class MainWindow(QMainWindow):
         self.setMenuBar(self.header)
         self.header.fill(self.acts.actions)
         self.setWindowIcon(theme.window_icon())
-        self.setAcceptDrops(True)
         self.setMinimumSize(960, 600)
-        self.resize(1440, 900)
         self._show_project()
 
     def _connect(self) -> None:
@@ -95,6 +94,7 @@ class MainWindow(QMainWindow):
         self.runner.taskEnded.connect(self.status.end_task)
         self.status.cancelWanted.connect(lambda task: task.cancel())
         self.memory.unsaved.connect(self.show_problem)
+        self.stack.dropped.connect(self.acts.take_dropped)
 
     @property
     def settings(self) -> Settings:
@@ -114,23 +114,12 @@ class MainWindow(QMainWindow):
 
             self._page = ReviewPage(self.runner, self)
             self.stack.addWidget(self._page)
-            self._connect_page(self._page)
+            self._page.caseOpened.connect(self._on_case_opened)
+            self._page.worklist.importWanted.connect(self.acts.import_cases)
+            self._page.learning.versionsWanted.connect(self.acts.versions)
             self.memory.restore_page(self._page)
+            self.memory.follow_page(self._page)
         return self._page
-
-    def _connect_page(self, page: ReviewPage) -> None:
-        page.caseOpened.connect(self._on_case_opened)
-        page.worklist.importWanted.connect(self.acts.import_cases)
-        page.learning.versionsWanted.connect(self.acts.versions)
-        page.learning.automaticChanged.connect(
-            lambda on, after: self.memory.change(automatic=on, automatic_after=after)
-        )
-        page.learning.collapsedChanged.connect(
-            lambda on: self.memory.keep_splitter("learning", "collapsed" if on else "")
-        )
-        page.reading.report.textSizeChanged.connect(
-            lambda size: self.memory.change(text_size=size)
-        )
 
     def change_reader(self, reader: str) -> None:
         """Who signs from now on."""
@@ -162,8 +151,11 @@ class MainWindow(QMainWindow):
     def _open(
         self, work: Callable[[], Desk], path: Path, *, then: Callable[[Session], None] | None = None
     ) -> None:
+        if self._opening:  # one at a time: the page says which
+            return
+        self._opening, self.opening_problem = True, None
+
         def open_now() -> None:
-            self._opening, self.opening_problem = True, None
             self.welcome.set_busy(tr("ui.window.opening", name=path.stem), 0, 0)
             self.runner.submit(
                 Lane.INTERACTIVE,
@@ -179,6 +171,9 @@ class MainWindow(QMainWindow):
 
         self._opening = False
         self.welcome.set_busy("", 0, 0)
+        if self._closing:  # the window was closed meanwhile
+            desk.close()
+            return
         session = Session(
             runner=self.runner,
             desk=desk,
@@ -234,6 +229,7 @@ class MainWindow(QMainWindow):
             self.session.end()
             self.session = None
         if not self._closing:
+            self.welcome.set_busy("", 0, 0)  # the synthetic project may have been in the making
             self.stack.setCurrentWidget(self.welcome)
             self._show_project()
         if on_closed is not None:
@@ -269,29 +265,16 @@ class MainWindow(QMainWindow):
 
     def show_problem(self, problem: Message) -> None:
         """Say what went wrong, where the person is looking."""
-        text = tr(problem.code, **problem.params)
-        if self.stack.currentWidget() is not self.welcome:
-            self.page.banner.show_message(text, severity="warning")
-        else:
-            self.welcome.show_problem(text)
+        at = self.welcome if self.stack.currentWidget() is self.welcome else self.page
+        at.banner.show_message(tr(problem.code, **problem.params), severity="warning")
 
     @property
     def is_settled(self) -> bool:
         """True while nothing is opening or loading: what is wanted is on the screen."""
-        shown = self._page is None or self._page.is_settled
-        return not self._opening and self.runner.is_idle and shown
+        shows = not self._page or self._page.is_settled
+        return shows and not self._opening and self.runner.is_idle
 
-    # --- drops and closing ------------------------------------------------------------------------
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: D102 - Qt's name
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:  # noqa: D102 - Qt's name
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            event.acceptProposedAction()
-            self.acts.take_dropped(paths[0])
+    # --- closing ----------------------------------------------------------------------------------
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: D102 - Qt's name
         if self.is_closed:
@@ -304,8 +287,8 @@ class MainWindow(QMainWindow):
             self.close_project(self._shut_down)
 
     def stay(self) -> None:
-        """A person chose not to close after all."""
-        self._closing = False
+        """A person chose not to close after all, nor to open another project."""
+        self._closing = self._opening = False
 
     def _shut_down(self) -> None:
         self.hide()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QObject, Signal
+from PySide6.QtCore import QByteArray, QObject, QSize, Signal
 from PySide6.QtWidgets import QMainWindow
 
 from mmreview.domain.errors import Message
@@ -13,6 +13,9 @@ from mmreview.settings import Settings, save
 
 if TYPE_CHECKING:
     from mmreview.ui.review_page import ReviewPage
+
+#: A window that was never sized, and what the system's frame may take around it.
+_SIZE, _FRAME = QSize(1440, 900), QSize(16, 48)
 
 
 class Memory(QObject):
@@ -46,7 +49,13 @@ class Memory(QObject):
         self.change(splitters={**self.settings.splitters, name: state})
 
     def restore_window(self, window: QMainWindow) -> None:
-        """Give the window the place and size it had, if it is to be remembered."""
+        """Give the window the place and size it had, if it is to be remembered; at first what the
+        screen has room for, frame included."""
+        room = window.screen().availableGeometry()
+        window.resize(
+            min(_SIZE.width(), room.width() - _FRAME.width()),
+            min(_SIZE.height(), room.height() - _FRAME.height()),
+        )
         if self.lasting and self.settings.window:
             window.restoreGeometry(QByteArray.fromBase64(self.settings.window.encode()))
 
@@ -64,6 +73,16 @@ class Memory(QObject):
             page.columns.restoreState(QByteArray.fromBase64(columns.encode()))
         if reading := settings.splitters.get("reading"):
             page.reading.restore_state(reading)
+
+    def follow_page(self, page: ReviewPage) -> None:
+        """Keep what its user changes on the page, as they change it."""
+        page.learning.automaticChanged.connect(
+            lambda on, after: self.change(automatic=on, automatic_after=after)
+        )
+        page.learning.collapsedChanged.connect(
+            lambda on: self.keep_splitter("learning", "collapsed" if on else "")
+        )
+        page.reading.report.textSizeChanged.connect(lambda size: self.change(text_size=size))
 
     def remember(self, window: QMainWindow, page: ReviewPage | None) -> None:
         """Keep how the window looks now."""

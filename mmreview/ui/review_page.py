@@ -125,9 +125,24 @@ class ReviewPage(QWidget):
             self._loading.deleteLater()
         self._desk = self._view = self._loading = self._saving = None
         self._key = None
+        self._what_if = None
+        self._next_basis.clear()
+        self.banner.dismiss()
         self.worklist.set_cases(None, None)
         self.reading.image.clear()
         self.reading.report.clear()
+        self.findings.clear()
+        self.weight.show_model(None)
+        self.weight.setEnabled(False)
+        self.learning.clear()
+
+    def reload(self) -> None:
+        """Cases were imported: the list, the open case and what was kept are out of date."""
+        self.worklist.refresh()
+        if self._loading is not None:
+            self._loading.forget_all()
+            if self._key is not None:
+                self._loading.want(self._key)
 
     def set_reader(self, reader: str) -> None:
         """Who signs what is done from now on."""
@@ -143,12 +158,20 @@ class ReviewPage(QWidget):
         return self._view.case.id if self._view is not None else ""
 
     @property
+    def has_wish(self) -> bool:
+        """True once a case is open or on its way."""
+        return self._key is not None
+
+    @property
+    def _is_shown(self) -> bool:
+        """True while the case on the screen is the one that is wanted: only that one is written
+        to, so that a key meant for the next case never lands on the one before it."""
+        return self._view is not None and self._view.case.key == self._key
+
+    @property
     def is_settled(self) -> bool:
         """True once the wanted case, its image and its opinion are on the screen."""
-        if self._key is None:
-            return True
-        shown = self._view is not None and self._view.case.key == self._key
-        return shown and self.reading.image.is_settled
+        return self._key is None or (self._is_shown and self.reading.image.is_settled)
 
     # --- cases ------------------------------------------------------------------------------------
 
@@ -161,7 +184,10 @@ class ReviewPage(QWidget):
         self._loading.want(key)
 
     def open_next(self, *, commit: bool) -> None:
-        """The next unread case; with ``commit`` the open one is committed as read first."""
+        """The next unread case; with ``commit`` the open one is committed as read first (one that
+        is not on the screen yet has not been read)."""
+        if commit and not self._is_shown:
+            return
         if commit:
             self.commit_read()
         following = self.worklist.next_key(self._key, unread=True)
@@ -179,7 +205,7 @@ class ReviewPage(QWidget):
 
     def commit_read(self) -> None:
         """End the read of the open case, also when nothing was changed."""
-        if self._may_write() and self._view is not None and self._saving is not None:
+        if self._may_write() and self._is_shown and self._view and self._saving is not None:
             version = self._view.prediction.version if self._view.prediction else None
             self._saving.commit_read(
                 self._view.case.key, reader=self._reader, version=version, stage=self._view.stage
@@ -207,8 +233,12 @@ class ReviewPage(QWidget):
             self._loading.prefetch(self.worklist.neighbours(case.key, ahead=_AHEAD))
 
     def _on_load_failed(self, key: int, problem: Message) -> None:
-        if key == self._key:
-            self.banner.show_message(tr(problem.code, **problem.params), severity="warning")
+        if key != self._key:
+            return
+        self.banner.show_message(tr(problem.code, **problem.params), severity="warning")
+        if self._view is not None:  # the case before it is still the one that is read
+            self._key = self._view.case.key
+            self.worklist.select_case(self._key)
 
     def _on_picture_wanted(self, position: int) -> None:
         if self._view is not None and self._loading is not None:
@@ -278,7 +308,7 @@ class ReviewPage(QWidget):
         held = self._held(finding)
         if held.state is not State.UNSET:
             self._correct(finding, held.state, Basis(basis))
-        elif self._may_write():  # said before the state: it goes with the state that follows
+        elif self._may_write() and self._is_shown:  # it goes with the state that follows
             self._next_basis[finding] = Basis(basis)
             self.findings.set_state(replace(held, basis=Basis(basis)))
 
@@ -287,7 +317,7 @@ class ReviewPage(QWidget):
         return self._states(self._view).get(finding, empty) if self._view is not None else empty
 
     def _correct(self, finding: str, state: State, basis: Basis) -> None:
-        if not self._may_write() or self._view is None or self._saving is None:
+        if not (self._may_write() and self._is_shown) or not self._view or not self._saving:
             return
         before = self._held(finding)
         correction = Correction(

@@ -12,7 +12,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from mmreview.domain.errors import CaseNotFound, Message
+from mmreview.domain.errors import Message
 from mmreview.domain.progress import Progress
 from mmreview.domain.versions import ServingModel, Version
 from mmreview.services.desk import Desk, ImportChoice, Opener
@@ -85,6 +85,7 @@ class Session(QObject):
         training.finished.connect(self._on_trained)
         training.failed.connect(panel.show_failed)
         training.cancelled.connect(panel.show_cancelled)
+        training.servingFailed.connect(self.problemFound)
         training.counted.connect(self._on_counted)
         training.championChanged.connect(self._on_champion_changed)
 
@@ -135,10 +136,11 @@ class Session(QObject):
         on_cancelled: Callable[[], None],
     ) -> Task:
         """Bring cases in on the bulk lane; what is in is prepared afterwards, also if it was
-        cancelled (rows that are in stay in)."""
+        cancelled or broke off (rows that are in stay in)."""
+
         def ended(tell: Callable[[], None]) -> None:
             tell()
-            self._page.worklist.refresh()
+            self._page.reload()
             self.prepare()
 
         return self._runner.submit(
@@ -147,7 +149,7 @@ class Session(QObject):
             name="ui.task.importing",
             on_progress=on_progress,
             on_done=lambda report: ended(lambda: on_done(report)),
-            on_failed=on_failed,
+            on_failed=lambda error: ended(lambda: on_failed(error)),
             on_cancelled=lambda: ended(on_cancelled),
         )
 
@@ -163,14 +165,23 @@ class Session(QObject):
     def _on_list_changed(self) -> None:
         """Cases are there: open the one that was open last, else the first of the queue."""
         worklist = self._page.worklist
-        if self._page.case_id or self._filling or not worklist.has_keys:
+        if self._page.has_wish or self._filling or not worklist.has_keys:
             return
-        key = None
-        if self._last_case:
-            try:
-                key = self.desk.cases.find(self._last_case).key
-            except CaseNotFound:
-                key = None
+        if not self._last_case:
+            self._open_first(None)
+            return
+        last, self._last_case = self._last_case, ""
+        self._runner.submit(
+            Lane.DISPLAY,
+            lambda: self.desk.cases.find(last).key,
+            on_done=self._open_first,
+            on_failed=lambda _: self._open_first(None),  # it is not there any more
+        )
+
+    def _open_first(self, key: int | None) -> None:
+        worklist = self._page.worklist
+        if self._page.has_wish:  # a person was faster
+            return
         if key is None:
             key = worklist.next_key(None, unread=True) or worklist.next_key(None, unread=False)
         if key is not None:

@@ -171,6 +171,7 @@ class WeightPanel(QWidget):
         self._report = TextLine(role="report", parent=self)
         self._slider = LambdaSlider()
         self._slider.valueChanged.connect(self._on_value_changed)
+        self._slider.setToolTip(tr("ui.weight.drag_tip"))
         self._calm = TextLine(role="muted", parent=self)
         self._chip = Chip(tr("ui.what_if"), role="text", parent=self)
         self._back = QPushButton(tr("ui.weight.back"))
@@ -261,7 +262,6 @@ class WeightPanel(QWidget):
             self._slider.blockSignals(True)
             self._slider.setValue(round(_STEPS * _share(self._weights)))
             self._slider.blockSignals(False)
-            self._slider.setToolTip(tr("ui.weight.drag_tip"))
             self._show_values(self._weights)
 
     def _show_what_if(self, active: bool) -> None:

@@ -1,12 +1,18 @@
 """Tests of real widgets offscreen: a themed application, no timer left, no surprise dialog."""
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QTimer
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox
 from shiboken6 import isValid
 
+from mmreview.settings import Settings
 from mmreview.tasks.inline import InlineRunner
 from mmreview.ui import theme
+from mmreview.ui.main_window import MainWindow
+from tests.fakes import FakeOpener, make_project
 
 
 @pytest.fixture(autouse=True)
@@ -58,3 +64,48 @@ def no_timer_or_window_is_left(qapp, dark):
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert not ticking, f"timers left ticking: {ticking}"
     assert not names, f"windows left open: {names}"
+
+
+@pytest.fixture
+def opener():
+    return FakeOpener()
+
+
+@pytest.fixture
+def make_window(qtbot, opener):
+    made = []
+
+    def make(*, held=False, **settings):
+        runner = InlineRunner(held=held)
+        wished = replace(Settings(reader="Ada", automatic=False), **settings)
+        window = MainWindow(runner=runner, settings=wished, opener=opener, remember=False)
+        window.resize(1280, 720)
+        window.show()
+        window.activateWindow()
+        assert QTest.qWaitForWindowActive(window)
+        made.append(window)
+        return window
+
+    yield make
+    for window in made:
+        window.runner.held = False
+        window.runner.run_all()
+        if window.session is not None and not window.session.saving.is_settled:
+            window.session.saving.discard()
+        window.close()
+        qtbot.waitUntil(lambda w=window: w.is_closed)
+        window.deleteLater()
+
+
+@pytest.fixture
+def project(tmp_path):
+    return make_project(tmp_path / "p.mmreview", labels=True)
+
+
+@pytest.fixture
+def window(make_window, project, opener):
+    made = make_window()
+    made.open_project(project)
+    made.session.prepare()
+    assert made.page.case_id
+    return made

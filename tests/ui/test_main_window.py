@@ -1,8 +1,6 @@
 """The window over a real project: open, read, correct, undo, train, close; by the keys a reader
 presses and the widgets they see."""
 
-from dataclasses import replace
-
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -10,55 +8,8 @@ from PySide6.QtWidgets import QAbstractButton, QMessageBox, QWidget
 
 from mmreview.domain.errors import WriteFailed
 from mmreview.domain.findings import State
-from mmreview.settings import Settings
 from mmreview.tasks.inline import InlineRunner
 from mmreview.ui.main_window import MainWindow
-from tests.fakes import FakeOpener, make_project
-
-
-@pytest.fixture
-def opener():
-    return FakeOpener()
-
-
-@pytest.fixture
-def make_window(qtbot, opener):
-    made = []
-
-    def make(*, held=False, **settings):
-        runner = InlineRunner(held=held)
-        wished = replace(Settings(reader="Ada", automatic=False), **settings)
-        window = MainWindow(runner=runner, settings=wished, opener=opener, remember=False)
-        window.resize(1280, 720)
-        window.show()
-        window.activateWindow()
-        assert QTest.qWaitForWindowActive(window)
-        made.append(window)
-        return window
-
-    yield make
-    for window in made:
-        window.runner.held = False
-        window.runner.run_all()
-        if window.session is not None and not window.session.saving.is_settled:
-            window.session.saving.discard()
-        window.close()
-        qtbot.waitUntil(lambda w=window: w.is_closed)
-        window.deleteLater()
-
-
-@pytest.fixture
-def project(tmp_path):
-    return make_project(tmp_path / "p.mmreview", labels=True)
-
-
-@pytest.fixture
-def window(make_window, project, opener):
-    made = make_window()
-    made.open_project(project)
-    made.session.prepare()
-    assert made.page.case_id
-    return made
 
 
 def press(window, key, modifier=Qt.KeyboardModifier.NoModifier):

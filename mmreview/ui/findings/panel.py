@@ -92,6 +92,10 @@ class FindingsPanel(QWidget):
         self._select(0)
         self._count()
 
+    def clear(self) -> None:
+        """No case is open: no state, no opinion."""
+        self.show_case({}, None, Message(""))
+
     def show_case(
         self,
         states: Mapping[str, FindingState],

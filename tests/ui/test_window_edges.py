@@ -1,0 +1,490 @@
+"""What happens between the acts: a key too early, a project closed too soon, two wishes at once."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QListView, QMessageBox, QSpinBox, QWidget
+
+from mmreview.domain.cases import Partition
+from mmreview.domain.errors import WriteFailed
+from mmreview.domain.findings import Basis, State
+from mmreview.domain.reads import Correction
+from mmreview.settings import Settings
+from mmreview.tasks.inline import InlineRunner
+from mmreview.tasks.runner import Runner
+from mmreview.tasks.task import Lane
+from mmreview.ui.main_window import MainWindow
+from tests.fakes import draft, make_project, picture
+
+
+def press(window, key, modifier=Qt.KeyboardModifier.NoModifier):
+    QTest.keyClick(window.page.findings, key, modifier)
+
+
+def events(window):
+    return [event.kind for event in window.session.desk.events.events()]
+
+
+def child(window, name):
+    found = window.findChild(QWidget, name)
+    assert found is not None, name
+    return found
+
+
+def words(widget):
+    return f"{widget.accessibleName()} {widget.accessibleDescription()} {widget.toolTip()}"
+
+
+# --- keys that come too early, or into a field ----------------------------------------------------
+
+
+@pytest.fixture
+def held(make_window, project):
+    """A window on its first case; what is wanted from now on comes when the test says so."""
+    window = make_window(held=True)
+    window.open_project(project)
+    window.runner.run_all()
+    window.session.prepare()
+    window.runner.run_all()
+    window.page._loading.forget_all()
+    return window
+
+
+def test_a_key_meant_for_the_next_case_never_lands_on_the_one_before_it(held):
+    first = held.page.case_id
+    press(held, Qt.Key.Key_N)
+    assert held.page.case_id == first  # the next one is still on its way
+    press(held, Qt.Key.Key_1)
+    press(held, Qt.Key.Key_Return)
+    held.runner.run_all()
+    assert held.page.case_id != first
+    assert "correction" not in events(held)
+    assert "read_committed" not in events(held)
+    press(held, Qt.Key.Key_1)
+    held.runner.run_all()
+    assert events(held).count("correction") == 1
+
+
+def test_a_case_that_cannot_be_loaded_leaves_the_one_that_is_read(held):
+    first = held.page.case_id
+    real = held.session.desk.reviewing.open_case
+
+    def broken(key):
+        raise WriteFailed(detail="gone")
+
+    held.session.desk.reviewing.open_case = broken
+    press(held, Qt.Key.Key_N)
+    held.runner.run_all()
+    assert held.page.banner.isVisible()
+    held.session.desk.reviewing.open_case = real
+    press(held, Qt.Key.Key_1)  # goes on with what is on the screen
+    held.runner.run_all()
+    assert held.page.case_id == first
+    assert child(held, "worklist").currentIndex().data().startswith(first)
+    assert events(held).count("correction") == 1
+
+
+def test_enter_and_arrows_in_the_number_field_belong_to_the_field(window):
+    box = child(window, "automaticAfter")
+    assert isinstance(box, QSpinBox)
+    window.page.learning.set_automatic(True, 25)
+    box.setFocus()
+    finding = window.page.findings.current_finding()
+    case = window.page.case_id
+    box.selectAll()
+    QTest.keyClicks(box, "7")
+    QTest.keyClick(box, Qt.Key.Key_Up)
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert box.value() == 8
+    assert window.settings.automatic_after == 8
+    assert (window.page.findings.current_finding(), window.page.case_id) == (finding, case)
+    assert "read_committed" not in events(window)
+    assert not box.hasFocus()  # the next key is the page's again
+    box.setFocus()
+    box.selectAll()
+    QTest.keyClicks(box, "3")
+    QTest.keyClick(box, Qt.Key.Key_Escape)
+    assert box.value() == 8
+    assert box.text().startswith("8")
+
+
+# --- what is kept ready must not be out of date ---------------------------------------------------
+
+
+def test_a_prefetch_under_the_version_before_is_not_shown_under_the_new_one(held):
+    loading = held.page._loading
+    following = held.page.worklist.next_key(held.page._key, unread=True)
+    loading.prefetch([following])
+    [task] = [task for task in held.runner.tasks if task.lane is Lane.DISPLAY]
+    task.run(lambda _: None)  # read on the lane, not yet handed over
+    held.page.show_model(held.session.desk.predicting.serving())
+    task.report_steps()
+    assert following not in loading._ready
+
+
+def test_a_prefetch_from_before_a_correction_does_not_bring_the_old_state_back(held):
+    loading, key = held.page._loading, held.page._key
+    finding = held.page.findings.current_finding()
+    loading.prefetch([key])
+    [task] = [task for task in held.runner.tasks if task.lane is Lane.DISPLAY]
+    task.run(lambda _: None)
+    press(held, Qt.Key.Key_4)
+    held.runner.run_all(Lane.COMMIT)
+    task.report_steps()
+    held.runner.run_all()
+    held.page.open_case(key)
+    held.runner.run_all()
+    assert held.page.findings.state(finding).state is State.NOT_ASSESSABLE
+
+
+def test_an_import_renews_the_open_case_too(window, tmp_path):
+    case = window.page.case_id
+    number = int(case.removeprefix("case-"))
+    image = picture(window.session.desk.info.folder, number)
+    changed = draft(number, image=(image,), report="FINDINGS: Another report altogether.")
+    window.session.desk.cases.upsert([replace(changed, fingerprint="another")])
+    empty = tmp_path / "none.jsonl"
+    empty.write_text("\n")
+    from mmreview.services.desk import ImportChoice
+
+    ended = []
+    window.session.import_source(
+        str(empty), ImportChoice(), on_progress=lambda _: None, on_done=ended.append,
+        on_failed=ended.append, on_cancelled=lambda: None,
+    )
+    assert ended
+    assert window.page.case_id == case
+    assert "Another report" in window.page.reading.report.view.toPlainText()
+
+
+# --- closing and opening --------------------------------------------------------------------------
+
+
+def test_a_project_closed_in_the_middle_of_a_round_leaves_nothing_of_it_behind(
+    make_window, project, tmp_path
+):
+    window = make_window(held=True)
+    window.open_project(project)
+    window.runner.run_all()
+    window.session.prepare()
+    window.runner.run_all()
+    press(window, Qt.Key.Key_1)
+    window.runner.run_all()
+    child(window, "trainButton").click()
+    assert child(window, "cancelButton").isVisible()
+    QTest.mouseClick(child(window, "lambdaSlider"), Qt.MouseButton.LeftButton, pos=QPoint(5, 8))
+    window.page.banner.show_message("of this project", severity="warning")
+    window.runner.held = False
+    window.close_project()
+    window.runner.run_all()
+    QTest.qWait(50)
+    assert window.session is None
+    window.create_project(tmp_path / "empty.mmreview", "test")
+    QTest.qWait(50)
+    assert window.session is not None
+    assert child(window, "trainButton").isVisible()
+    assert not child(window, "cancelButton").isVisible()
+    assert "1" not in child(window, "correctionsSince").accessibleName().split("·")[0]
+    assert not window.page.weight.isEnabled()
+    assert not window.page.weight.is_what_if
+    assert not window.page.banner.isVisible()
+    header = child(window, "findingsHeader")
+    assert "ersion 1" not in header.accessibleName()
+    assert window.page.case_id == ""
+    press(window, Qt.Key.Key_1)
+    press(window, Qt.Key.Key_Return)
+    press(window, Qt.Key.Key_U)
+    assert "correction" not in events(window)
+
+
+def test_a_project_opened_again_reacts_once(window, project):
+    window.close_project()
+    window.open_project(project)
+    window.close_project()
+    window.open_project(project)
+    before = len(window.session.desk.learning.versions())
+    press(window, Qt.Key.Key_1)
+    assert events(window).count("correction") == 1
+    child(window, "trainButton").click()
+    assert len(window.session.desk.learning.versions()) == before + 1
+    child(window, "versionsButton").click()
+    dialogs = [w for w in QApplication.topLevelWidgets() if w.objectName() == "versionsDialog"]
+    assert len([d for d in dialogs if d.isVisible()]) == 1
+    for dialog in dialogs:
+        dialog.close()
+
+
+def test_closing_while_the_demo_is_made_gives_the_welcome_page_back(make_window, tmp_path):
+    window = make_window(held=True)
+    window.open_demo(tmp_path / "d.mmreview", cases=6, seed=0)
+    window.runner.run_all(Lane.INTERACTIVE)
+    window.welcome.set_busy("Preparing features", 1, 6)  # as the first step says
+    window.runner.held = False
+    window.close_project()
+    window.runner.run_all()
+    QTest.qWait(50)
+    assert window.stack.currentWidget() is window.welcome
+    assert child(window, "demoButton").isEnabled()
+
+
+def test_a_second_wish_to_open_waits_for_the_first(make_window, project, opener, tmp_path):
+    other = make_project(tmp_path / "other.mmreview", labels=True)
+    window = make_window(held=True)
+    opened = []
+    real = opener.open
+    opener.open = lambda path, **how: opened.append(path) or real(path, **how)
+    window.open_project(project)
+    window.open_project(other)
+    window.runner.run_all()
+    assert opened == [project]
+    assert window.session.desk.info.folder == project
+    window.open_project(other)
+    QTest.qWait(50)
+    window.runner.run_all()
+    assert window.session.desk.info.folder == other
+
+
+def test_a_window_closed_while_a_project_opens_lets_go_of_it(qtbot, project, opener):
+    desks = []
+    real = opener.open
+
+    def slow(path, **how):
+        QTest.qSleep(150)
+        desks.append(real(path, **how))
+        return desks[-1]
+
+    opener.open = slow
+    window = MainWindow(
+        runner=Runner(), settings=Settings(reader="Ada"), opener=opener, remember=False
+    )
+    window.show()
+    window.open_project(project)
+    window.close()
+    qtbot.waitUntil(lambda: window.is_closed)
+    assert window.session is None
+    again = real(project)  # nobody writes it any more
+    again.close()
+    window.deleteLater()
+
+
+@pytest.fixture
+def full_disk(window, monkeypatch):
+    """An open project that cannot be written, with one correction unsaved; boxes are caught."""
+    asked = []
+    monkeypatch.setattr(QMessageBox, "open", lambda self, *a: asked.append(self))
+    store = window.session.desk.reviewing._events
+    real = store.append
+
+    def append(event):
+        raise WriteFailed(detail="disk full")
+
+    store.append = append
+    press(window, Qt.Key.Key_2)
+    yield asked, lambda: setattr(store, "append", real)
+    store.append = real
+
+
+def test_the_close_button_of_the_question_means_stay(window, full_disk):
+    asked, mend = full_disk
+    for times in (1, 2):
+        window.close()
+        assert len(asked) == times  # the window can be closed again later
+        asked[-1].reject()
+    mend()
+    child(window, "retryButton").click()
+    QTest.qWait(50)
+    assert not window.is_closed
+    assert window.session is not None
+    assert events(window).count("correction") == 1
+
+
+def test_staying_after_a_retry_that_failed_does_not_close_the_project_later(window, full_disk):
+    asked, mend = full_disk
+    window.close_project()
+    accept = QMessageBox.ButtonRole.AcceptRole
+    next(b for b in asked[-1].buttons() if asked[-1].buttonRole(b) is accept).click()
+    asked[-1].reject()
+    mend()
+    child(window, "retryButton").click()
+    QTest.qWait(50)
+    assert window.session is not None
+    assert window.session.saving.is_settled
+
+
+def test_closing_waits_for_a_save_that_is_on_its_way_and_asks_if_it_fails(held, monkeypatch):
+    asked = []
+    monkeypatch.setattr(QMessageBox, "open", lambda self, *a: asked.append(self))
+    store = held.session.desk.reviewing._events
+    real = store.append
+
+    def append(event):
+        raise WriteFailed(detail="disk full")
+
+    store.append = append
+    press(held, Qt.Key.Key_2)
+    held.close_project()
+    assert not asked
+    held.runner.run_all()
+    assert len(asked) == 1
+    asked[-1].reject()
+    store.append = real
+    child(held, "retryButton").click()
+    held.runner.run_all()
+    QTest.qWait(50)
+    assert held.session is not None
+
+
+# --- dropping -------------------------------------------------------------------------------------
+
+
+def drop(window, path: Path):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    how = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton,
+           Qt.KeyboardModifier.NoModifier)
+    enter = QDragEnterEvent(QPoint(300, 300), *how)
+    QApplication.sendEvent(window.stack, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(window.stack, QDropEvent(QPointF(300, 300), *how))
+
+
+def dialog(name):
+    shown = [w for w in QApplication.topLevelWidgets() if w.objectName() == name and w.isVisible()]
+    return shown[0] if shown else None
+
+
+def test_a_dropped_manifest_is_offered_for_import_and_a_project_opens(
+    window, project, tmp_path
+):
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text("{}\n")
+    drop(window, manifest)
+    shown = dialog("importDialog")
+    assert shown is not None
+    assert str(manifest) in [w.text() for w in shown.findChildren(QWidget) if hasattr(w, "text")]
+    shown.close()
+    other = make_project(tmp_path / "other.mmreview", labels=True)
+    drop(window, other)
+    QTest.qWait(50)
+    assert window.session.desk.info.folder == other
+
+
+def test_a_manifest_dropped_on_a_read_only_project_is_refused_in_words(
+    make_window, project, opener, tmp_path
+):
+    other = opener.open(project)
+    window = make_window()
+    window.open_project(project, read_only=True)
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text("{}\n")
+    drop(window, manifest)
+    assert dialog("importDialog") is None
+    assert window.page.banner.isVisible()
+    window.close_project()
+    other.close()
+
+
+# --- the worklist and the learning panel ----------------------------------------------------------
+
+
+def test_corrections_of_an_earlier_session_count_towards_the_next_round(
+    make_window, project, opener
+):
+    desk = opener.open(project)
+    for _ in desk.learning.train(actor="x"):
+        pass
+    key = desk.cases.find("case-0001").key
+    for state in (State.ABSENT, State.PRESENT):
+        desk.reviewing.correct(
+            Correction(case_key=key, finding="Edema", state=state, reader="Ada", basis=Basis.BOTH)
+        )
+    before = len(desk.learning.versions())
+    desk.close()
+    window = make_window(automatic=True, automatic_after=3)
+    window.open_project(project)
+    assert len(window.session.desk.learning.versions()) == before
+    press(window, Qt.Key.Key_2)
+    assert len(window.session.desk.learning.versions()) == before + 1
+
+
+def test_a_lower_number_that_is_reached_already_starts_the_round(window):
+    before = len(window.session.desk.learning.versions())
+    for key in (Qt.Key.Key_1, Qt.Key.Key_2):
+        press(window, key)
+    child(window, "automaticTraining").click()
+    assert len(window.session.desk.learning.versions()) == before
+    box = child(window, "automaticAfter")
+    box.setValue(2)
+    assert len(window.session.desk.learning.versions()) == before + 1
+
+
+def test_a_promotion_that_fails_does_not_end_the_round_on_the_screen(held):
+    press(held, Qt.Key.Key_1)
+    held.runner.run_all()
+    child(held, "trainButton").click()
+    held.session.training.promote(999)
+    held.runner.run_all(Lane.COMMIT)
+    assert child(held, "cancelButton").isVisible()
+    assert held.page.banner.isVisible()
+    held.runner.run_all()
+
+
+def test_a_round_cancelled_at_once_leaves_no_task_and_no_version(held):
+    before = len(held.session.desk.learning.versions())
+    child(held, "trainButton").click()
+    child(held, "cancelButton").click()
+    held.runner.run_all()
+    assert len(held.session.desk.learning.versions()) == before
+    assert child(held, "trainButton").isVisible()
+    assert held.status.tasks == ()
+
+
+def test_the_open_case_stays_in_sight_when_the_order_changes(make_window, tmp_path):
+    window = make_window()
+    window.open_project(make_project(tmp_path / "many.mmreview", cases=60, labels=True))
+    window.session.prepare()
+    for _ in range(3):
+        press(window, Qt.Key.Key_Return)
+    view = child(window, "worklist")
+    assert isinstance(view, QListView)
+    window.page.worklist.refresh()  # what is read goes to the end
+    assert view.viewport().rect().contains(view.visualRect(view.currentIndex()))
+
+
+# --- cases without an opinion ---------------------------------------------------------------------
+
+
+def test_an_audit_case_shows_no_opinion_anywhere(make_window, project, opener):
+    desk = opener.open(project)
+    number = 9
+    image = picture(project, number)
+    desk.cases.upsert([draft(number, image=(image,), partition=Partition.AUDIT)])
+    for _ in opener.refresh(desk, actor="x"):
+        pass
+    key = desk.cases.find("case-0009").key
+    desk.close()
+    window = make_window()
+    window.open_project(project)
+    window.page.open_case(key)
+    assert window.page.case_id == "case-0009"
+    assert not window.page.weight.isEnabled()
+    assert not child(window, "lambdaSlider").isEnabled()
+    for name in ("fused", "image", "text"):
+        assert "%" not in words(child(window, f"bar.Edema.{name}"))
+    row = window.session.desk.cases.worklist_rows([key])[0]
+    assert (row.conflict, row.priority) == (None, None)
+    index = child(window, "worklist").currentIndex()
+    said = index.data(Qt.ItemDataRole.ToolTipRole)
+    assert "contradict" not in said
+    assert "uncertain" not in said
+
+
+def test_a_runner_that_is_inline_leaves_no_task_in_the_status_bar(window):
+    for _ in range(3):
+        press(window, Qt.Key.Key_Return)
+    assert isinstance(window.runner, InlineRunner)
+    assert window.status.tasks == ()

@@ -86,6 +86,7 @@ class Banner(QWidget):
         self._severity = severity
         self._text.setText(text)
         self._action.setText(action)
+        self._action.setAccessibleName(action)
         self._action.setVisible(bool(action) and on_action is not None)
         self._on_action = on_action
         self._colour()

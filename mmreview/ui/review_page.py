@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
@@ -29,8 +28,9 @@ from mmreview.ui.banner import Banner
 from mmreview.ui.case_loading import CaseLoading, LoadedCase
 from mmreview.ui.findings.panel import FindingsPanel
 from mmreview.ui.learning_panel import LearningPanel
+from mmreview.ui.read_bar import ReadBar
 from mmreview.ui.reading_area import ReadingArea
-from mmreview.ui.saving import Saving
+from mmreview.ui.saving import Saving, wished_state
 from mmreview.ui.weight_panel import WeightPanel
 from mmreview.ui.worklist.panel import WorklistPanel
 
@@ -61,38 +61,35 @@ class ReviewPage(QWidget):
         self.reading = ReadingArea(self)
         self.weight = WeightPanel(self)
         self.findings = FindingsPanel(self)
+        self.bar = ReadBar(self)
         self.learning = LearningPanel(self)
         self._lay_out()
         self._connect()
 
     def _lay_out(self) -> None:
-        middle = QWidget(self)
-        column = QVBoxLayout(middle)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.reading, 1)
-        column.addWidget(self.weight)
+        middle, right = QWidget(self), QWidget(self)
+        _stack(middle, self.reading, self.weight)
+        _stack(right, self.findings, self.bar)
+        self.bar.setFixedHeight(self.weight.sizeHint().height())  # one strip under both
         self.columns = QSplitter(Qt.Orientation.Horizontal, self)
         self.columns.setHandleWidth(1)
         self.columns.setChildrenCollapsible(False)
         for position, (widget, stretch) in enumerate(
-            ((self.worklist, 0), (middle, 1), (self.findings, 0))
+            ((self.worklist, 0), (middle, 1), (right, 0))
         ):
             self.columns.addWidget(widget)
             self.columns.setStretchFactor(position, stretch)
         self.columns.setSizes([240, 820, 360])
-        page = QVBoxLayout(self)
-        page.setContentsMargins(0, 0, 0, 0)
-        page.setSpacing(0)
-        page.addWidget(self.banner)
-        page.addWidget(self.columns, 1)
-        page.addWidget(self.learning)
+        _stack(self, self.columns, self.learning).insertWidget(0, self.banner)
 
     def _connect(self) -> None:
         self.worklist.caseChosen.connect(self.open_case)
         self.worklist.searchChanged.connect(self.reading.report.highlight)
         self.findings.stateChosen.connect(self._on_state_chosen)
         self.findings.basisChosen.connect(self._on_basis_chosen)
+        self.bar.undoWanted.connect(self.undo)
+        self.bar.nextWanted.connect(lambda: self.open_next(commit=False))
+        self.bar.commitWanted.connect(lambda: self.open_next(commit=True))
         self.weight.weightsMoved.connect(self._on_weights_moved)
         self.weight.whatIfLeft.connect(self._on_what_if_left)
         self.reading.image.pictureWanted.connect(self._on_picture_wanted)
@@ -116,6 +113,7 @@ class ReviewPage(QWidget):
         saving.wishDropped.connect(self._on_wish_dropped)
         self.findings.set_schema(desk.info.schema)
         self.findings.set_enabled_for_reading(not desk.info.read_only)
+        self.bar.set_writable(not desk.info.read_only)
         self.worklist.set_cases(desk.cases, desk.info.schema)
 
     def clear(self) -> None:
@@ -338,7 +336,7 @@ class ReviewPage(QWidget):
         if self._saving is not None:
             for finding, correction in self._saving.wished(view.case.key).items():
                 before = states.get(finding, FindingState(finding=finding, state=State.UNSET))
-                states[finding] = _wished(correction, before.state)
+                states[finding] = wished_state(correction, before.state)
         return states
 
     def _on_state_saved(self, change: StateChanged) -> None:
@@ -388,13 +386,11 @@ class ReviewPage(QWidget):
             self.findings.set_unsaved(finding, finding in wished)
 
 
-def _wished(correction: Correction, previous: State) -> FindingState:
-    return FindingState(
-        finding=correction.finding,
-        state=correction.state,
-        basis=correction.basis,
-        reader=correction.reader,
-        at=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        previous=previous,
-        version=correction.version,
-    )
+def _stack(host: QWidget, first: QWidget, below: QWidget) -> QVBoxLayout:
+    """One above the other without a gap; the first takes what room there is."""
+    column = QVBoxLayout(host)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
+    column.addWidget(first, 1)
+    column.addWidget(below)
+    return column

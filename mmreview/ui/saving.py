@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -17,7 +18,7 @@ from PySide6.QtCore import QObject, Signal
 from mmreview.domain.changes import ReadCommitted, StateChanged
 from mmreview.domain.errors import Message, message_of
 from mmreview.domain.findings import State
-from mmreview.domain.reads import Correction, Stage
+from mmreview.domain.reads import Correction, FindingState, Stage
 from mmreview.services.reviewing import Reviewing
 from mmreview.tasks.runner import RunnerBase
 from mmreview.tasks.task import Lane
@@ -166,3 +167,16 @@ class Saving(QObject):
         self._running = False
         self._problem = message_of(error)
         self.failed.emit(self._problem, len(self._wishes))
+
+
+def wished_state(correction: Correction, previous: State) -> FindingState:
+    """What the screen shows of a correction until it is durable."""
+    return FindingState(
+        finding=correction.finding,
+        state=correction.state,
+        basis=correction.basis,
+        reader=correction.reader,
+        at=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        previous=previous,
+        version=correction.version,
+    )

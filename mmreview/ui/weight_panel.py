@@ -20,6 +20,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QSlider, QToolTip, QWidget
 
@@ -32,6 +33,9 @@ from mmreview.ui.theme import UNIT
 from mmreview.ui.wording import fraction, modality
 
 _STEPS = 100
+
+#: From this width on there is room for values, slider, chip and button side by side.
+_ROOMY = 150 * UNIT
 _KNOB = 7.0
 
 
@@ -192,11 +196,22 @@ class WeightPanel(QWidget):
         layout.addWidget(self._calm, 1)
         for widget in (self._report, self._chip, self._back):
             layout.addWidget(widget)
-        for widget in (self._chip, self._back):  # the slider must not jump when they come
-            policy = widget.sizePolicy()
-            policy.setRetainSizeWhenHidden(True)
-            widget.setSizePolicy(policy)
+        self._keep_room(True)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def _keep_room(self, keep: bool) -> None:
+        """Whether chip and button have their room also while hidden: the slider must not jump when
+        they come, unless their room is what the values need."""
+        for widget in (self._chip, self._back):
+            policy = widget.sizePolicy()
+            if policy.retainSizeWhenHidden() is not keep:
+                policy.setRetainSizeWhenHidden(keep)
+                widget.setSizePolicy(policy)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow window has room for the values only."""
+        super().resizeEvent(event)
+        self._keep_room(self.width() >= _ROOMY)
 
     # --- what it shows ----------------------------------------------------------------------------
 

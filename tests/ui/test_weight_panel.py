@@ -103,6 +103,17 @@ def test_a_case_with_one_opinion_turns_it_off(panel, qtbot):
     panel.setEnabled(False)
     qtbot.keyClick(slider(panel), Qt.Key.Key_Right)
     assert moved == []
-    assert "only one opinion" in panel.toolTip()
+    assert "changes nothing on this case" in panel.toolTip()
+    panel.set_what_if(False)  # another case that has one opinion
+    assert "changes nothing" in slider(panel).toolTip()
     panel.setEnabled(True)
     assert panel.toolTip() == ""
+
+
+def test_a_narrow_window_still_says_both_values(panel, qtbot):
+    panel.show_model(MODEL)
+    panel.resize(360, panel.height())
+    qtbot.wait(20)
+    for line in (panel._image, panel._report):
+        assert line.width() >= line.sizeHint().width()
+    assert slider(panel).width() > 80

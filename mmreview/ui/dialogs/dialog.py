@@ -42,6 +42,7 @@ class Dialog(QDialog):
         """A button of this dialog, not placed yet."""
         made = QPushButton(text, self)
         made.setObjectName(name)
+        made.setAccessibleName(text)
         made.setAutoDefault(False)
         made.setProperty("primary", primary)
         if primary:

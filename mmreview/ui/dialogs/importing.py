@@ -194,7 +194,7 @@ class ImportDialog(Dialog):
         self._import.setEnabled(False)
         self._cancel.setEnabled(True)
         self._cancel.show()
-        self._close.setText(tr("ui.import.hide"))
+        self._name_close(tr("ui.import.hide"))
         self._close.setToolTip(tr("ui.import.hide.tip"))
         self._cancel.setFocus()
 
@@ -205,7 +205,7 @@ class ImportDialog(Dialog):
         self._cancel.hide()
         self._bar.setVisible(not failed)
         self._save.setVisible(bool(self._problems))
-        self._close.setText(tr("ui.dialog.close"))
+        self._name_close(tr("ui.dialog.close"))
         self._close.setToolTip("")
         self._on_source_changed()
         if self.isHidden():
@@ -217,6 +217,10 @@ class ImportDialog(Dialog):
                 self.deleteLater()
         else:
             self._close.setFocus()
+
+    def _name_close(self, words: str) -> None:
+        self._close.setText(words)
+        self._close.setAccessibleName(words)
 
     def _say(self, words: str, *, failed: bool = False) -> None:
         palette = self.palette()

@@ -43,4 +43,5 @@ class EmptyState(QWidget):
         self._text.setText(text)
         self._text.setVisible(bool(text))
         self._button.setText(action)
+        self._button.setAccessibleName(action)
         self._button.setVisible(bool(action))

@@ -223,7 +223,7 @@ class WindowActs(QObject):
                 on_failed=lambda error: dialog.show_failure(message_of(error)),
                 on_cancelled=dialog.show_cancelled,
             )
-            dialog.cancelWanted.connect(task.cancel)
+            dialog.cancelWanted.connect(lambda: task.cancel())  # Qt cannot hold a Task's method
 
         dialog.importWanted.connect(_on_wanted)
         _open(dialog)
@@ -362,7 +362,9 @@ class WindowActs(QObject):
 
     def open_manual(self) -> None:
         """Open the user's manual."""
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(paths.resources() / "help" / "index.md")))
+        manual = str(paths.resources() / "help" / "index.md")
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(manual)):
+            self._window.show_problem(Message("ui.acts.manual_unopened", {"path": manual}))
 
     def about(self) -> None:
         """Say what this is."""

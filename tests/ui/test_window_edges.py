@@ -488,3 +488,56 @@ def test_a_runner_that_is_inline_leaves_no_task_in_the_status_bar(window):
         press(window, Qt.Key.Key_Return)
     assert isinstance(window.runner, InlineRunner)
     assert window.status.tasks == ()
+
+
+# --- bringing cases in ----------------------------------------------------------------------------
+
+
+def start_import(window, manifest):
+    window.acts.import_cases(str(manifest))
+    shown = dialog("importDialog")
+    shown.findChild(QWidget, "importButton").click()
+    return shown
+
+
+def manifest_of(tmp_path, count):
+    manifest = tmp_path / "m.jsonl"
+    rows = [f'{{"id": "new-{n}", "report": "FINDINGS: number {n}."}}\n' for n in range(count)]
+    rows.insert(1, "{broken\n")
+    rows.insert(2, '{"id": "bad", "report": "x", "labels": ["Nonsense"]}\n')
+    manifest.write_text("".join(rows))
+    return manifest
+
+
+def test_an_import_in_the_window_brings_cases_and_names_the_bad_rows(window, tmp_path):
+    shown = start_import(window, manifest_of(tmp_path, 3))
+    problems = shown.findChild(QWidget, "importProblems").toPlainText()
+    assert "Nonsense" in problems
+    assert len(problems.splitlines()) == 2
+    assert window.session.desk.cases.worklist_counts().total == 9
+    assert "9" in child(window, "worklistFooter").text()
+    shown.close()
+
+
+def test_an_import_that_is_cancelled_ends_and_leaves_the_window_usable(held, tmp_path):
+    shown = start_import(held, manifest_of(tmp_path, 3))
+    cancel = shown.findChild(QWidget, "cancelImportButton")
+    assert cancel.isVisible()
+    cancel.click()
+    held.runner.run_all()
+    assert not cancel.isVisible()
+    assert held.session.desk.cases.worklist_counts().total == 6
+    assert held.status.tasks == ()
+    shown.close()
+    press(held, Qt.Key.Key_1)
+    held.runner.run_all()
+    assert events(held).count("correction") == 1
+
+
+def test_a_manual_that_nothing_opens_is_said(window, monkeypatch):
+    from mmreview.ui import acts
+
+    monkeypatch.setattr(acts.QDesktopServices, "openUrl", lambda _: False)
+    QTest.keyClick(window.page.findings, Qt.Key.Key_F1)
+    assert window.page.banner.isVisible()
+    assert "index.md" in child(window.page, "bannerText").text()

@@ -42,6 +42,21 @@ class RunnerBase(QObject):
     taskProgressed = Signal(object)
     taskEnded = Signal(object)
 
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._open: list[Task] = []
+        self._refusing = False
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Everything that waits or runs."""
+        return tuple(self._open)
+
+    @property
+    def is_idle(self) -> bool:
+        """True while nothing waits or runs."""
+        return not self._open
+
     def submit(
         self,
         lane: Lane,
@@ -62,15 +77,35 @@ class RunnerBase(QObject):
         each yielded step, ``on_failed`` with the exception. Without ``on_failed`` a failure is
         logged. After ``shutdown`` nothing is taken: the task comes back cancelled.
         """
+        task = Task(lane, work, name=name, key=key)
+        task.on_done, task.on_failed = on_done, on_failed
+        task.on_progress, task.on_cancelled = on_progress, on_cancelled
+        if self._refusing:
+            task.cancel()
+            task.state = TaskState.CANCELLED
+            return task
+        if key:
+            for older in self._open:
+                if older.key == key:
+                    older.forget()
+        self._open.append(task)
+        self._take(task)
+        return task
+
+    def _take(self, task: Task) -> None:
+        """Bring a task that is open now to its lane."""
         raise TypeError("RunnerBase only says what a runner is")
 
     def shutdown(self, on_closed: Callable[[], None] | None = None) -> None:
         """Refuse new work, finish commits, cancel the rest, then call ``on_closed``."""
         raise TypeError("RunnerBase only says what a runner is")
 
-    def _finish(self, task: Task) -> None:
+    def _report_steps(self, task: Task) -> None:
         if task.report_steps() and task.name:
             self.taskProgressed.emit(task)
+
+    def _finish(self, task: Task) -> None:
+        self._report_steps(task)
         if task.state is TaskState.FAILED and task.on_failed is None and task.error is not None:
             from mmreview.logs import describe
 
@@ -92,59 +127,22 @@ class Runner(RunnerBase):
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
         self._queues: dict[Lane, SimpleQueue[Task | None]] = {}
         self._threads: dict[Lane, threading.Thread] = {}
-        self._open: list[Task] = []
-        self._refusing = False
         self._closed = False
         self._on_closed: list[Callable[[], None]] = []
         self._deadline = 0.0
         self._poll: QTimer | None = None
         queued = Qt.ConnectionType.QueuedConnection
         self._began.connect(self._on_began, queued)
-        self._stepped.connect(self._on_stepped, queued)
+        self._stepped.connect(self._report_steps, queued)
         self._ended.connect(self._on_ended, queued)
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        """Everything that waits or runs."""
-        return tuple(self._open)
-
-    @property
-    def is_idle(self) -> bool:
-        """True while nothing waits or runs."""
-        return not self._open
 
     @property
     def is_closed(self) -> bool:
         """True once ``shutdown`` has ended."""
         return self._closed
 
-    def submit(
-        self,
-        lane: Lane,
-        work: Work,
-        *,
-        name: str = "",
-        key: str = "",
-        on_done: Callable[[Any], None] | None = None,
-        on_failed: Callable[[Exception], None] | None = None,
-        on_progress: Callable[[Any], None] | None = None,
-        on_cancelled: Callable[[], None] | None = None,
-    ) -> Task:
-        """See ``RunnerBase.submit``."""
-        task = Task(lane, work, name=name, key=key)
-        task.on_done, task.on_failed = on_done, on_failed
-        task.on_progress, task.on_cancelled = on_progress, on_cancelled
-        if self._refusing:
-            task.cancel()
-            task.state = TaskState.CANCELLED
-            return task
-        if key:
-            for older in self._open:
-                if older.key == key:
-                    older.forget()
-        self._open.append(task)
-        self._queue(lane).put(task)
-        return task
+    def _take(self, task: Task) -> None:
+        self._queue(task.lane).put(task)
 
     def _queue(self, lane: Lane) -> SimpleQueue[Task | None]:
         queue = self._queues.get(lane)
@@ -178,10 +176,6 @@ class Runner(RunnerBase):
     def _on_began(self, task: Task) -> None:
         if not task.is_over:
             self.taskStarted.emit(task)
-
-    def _on_stepped(self, task: Task) -> None:
-        if task.report_steps() and task.name:
-            self.taskProgressed.emit(task)
 
     def _on_ended(self, task: Task) -> None:
         if task in self._open:

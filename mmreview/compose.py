@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmreview import paths
-from mmreview.domain.errors import TooFewLabels
+from mmreview.domain.errors import MmreviewError, TooFewLabels
 from mmreview.domain.findings import FindingSchema
 from mmreview.domain.progress import Progress
 from mmreview.services.desk import Desk, ImportChoice, ProjectInfo
@@ -28,6 +28,12 @@ SYSTEM = "mmreview"
 
 DEFAULT_SCHEMA = "chexpert-14"
 DEFAULT_DEMO_CASES = 60
+
+
+class NotSynthetic(MmreviewError):
+    """The demo was wished for in a project that is somebody's own."""
+
+    code = "error.not_synthetic"
 
 
 class ProjectOpener:
@@ -60,12 +66,22 @@ class ProjectOpener:
         return self._furnish(store)
 
     def create_demo(self, path: Path, *, seed: int = 0) -> Desk:
-        """Make an empty synthetic project, or open the one that is there."""
-        if (paths.as_project(path) / "project.sqlite").exists():
-            return self.open(path)
+        """Make an empty synthetic project, or open the one that is there.
+
+        Raises:
+            NotSynthetic: what is there has cases of its own; none of ours may get between them.
+        """
         from mmreview.demo.cohort import demo_schema
 
-        desk = self._create(path, demo_schema(), seed=seed)
+        if (paths.as_project(path) / "project.sqlite").exists():
+            desk = self.open(path)
+            if desk.info.synthetic:
+                return desk
+            if desk.cases.count() or desk.info.schema.name != demo_schema().name:
+                desk.close()
+                raise NotSynthetic(path=str(path))
+        else:
+            desk = self._create(path, demo_schema(), seed=seed)
         desk.preferences.set("synthetic", True)
         desk.preferences.set("demo_seed", seed)
         folder = desk.info.folder

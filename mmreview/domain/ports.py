@@ -333,6 +333,10 @@ class Trainer(Protocol):
         """
         ...
 
+    def labels_needed(self, table: LabelTable) -> int:
+        """How many further labels of one finding a first version needs; 0 if it can be fitted."""
+        ...
+
     def evaluate(
         self, table: LabelTable, *, findings: tuple[str, ...], folds: int, seed: int,
         weight: LambdaChoice,

@@ -108,16 +108,18 @@ def rows_of(table: LabelTable, partition: Partition) -> NDArray[np.intp]:
     return np.flatnonzero([drawn is partition for drawn in table.partitions])
 
 
-def require_labels(table: LabelTable) -> None:
-    """Raise TooFewLabels unless some finding has enough labels of both kinds to train on.
-
-    ``needed`` is the least number of further labels that would do.
-    """
+def labels_needed(table: LabelTable) -> int:
+    """The least number of further labels that makes some finding learnable; 0 if one is."""
     targets = table.targets[rows_of(table, Partition.TRAIN)]
     lacking = sum(
         np.maximum(LEARNABLE - (targets == value).sum(axis=0), 0) for value in (1.0, 0.0)
     )
-    needed = int(np.min(lacking)) if np.size(lacking) else 2 * LEARNABLE
+    return int(np.min(lacking)) if np.size(lacking) else 2 * LEARNABLE
+
+
+def require_labels(table: LabelTable) -> None:
+    """Raise TooFewLabels unless some finding has enough labels of both kinds to train on."""
+    needed = labels_needed(table)
     if needed:
         raise TooFewLabels(needed=needed, count=needed)
 

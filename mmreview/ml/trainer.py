@@ -35,6 +35,7 @@ from mmreview.ml.samples import (
     CachedFeatures,
     Samples,
     gather,
+    labels_needed,
     require_features,
     require_labels,
     rows_of,
@@ -186,6 +187,10 @@ class FusionTrainer:
         }
 
     # --- measuring and serving ----------------------------------------------------------------
+
+    def labels_needed(self, table: LabelTable) -> int:
+        """How many further labels of one finding a first version needs; 0 if it can be fitted."""
+        return labels_needed(table)
 
     def evaluate(
         self, table: LabelTable, *, findings: tuple[str, ...], folds: int, seed: int,

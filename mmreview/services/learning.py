@@ -87,6 +87,10 @@ class Learning:
         """The serving version."""
         return self._versions.champion()
 
+    def labels_needed(self) -> int:
+        """How many further labels of one finding a first version needs; 0 if it can be fitted."""
+        return self._trainer.labels_needed(self._cases.label_table())
+
     def train(
         self, *, actor: str, options: TrainingOptions | None = None
     ) -> Generator[TrainingStep, None, Version]:

@@ -148,15 +148,19 @@ class LearningPanel(QWidget):
 
     # --- the serving version ----------------------------------------------------------------------
 
-    def show_model(self, version: Version | None, corrections_since: int) -> None:
-        """Show which version serves, None for none yet, and how much it has not seen."""
+    def show_model(
+        self, version: Version | None, corrections_since: int, labels_needed: int = 0
+    ) -> None:
+        """Show which version serves, None for none yet, and how much it has not seen.
+        ``labels_needed`` is what a first version still lacks."""
         self._version, self._since = version, corrections_since
         self._show_serving()
         serves = version.id if version is not None else None
         stale = self._told_serving is not None and self._told_serving != serves
         if not self._training and (stale or not self._told):
             if version is None:
-                self._tell(tr("ui.learning.idle"), role="muted")
+                code = "ui.learning.unassisted" if labels_needed else "ui.learning.ready"
+                self._tell(tr(code, count=labels_needed), role="muted")
             else:
                 self._tell_verdict(version, None)
             self._told = False

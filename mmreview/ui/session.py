@@ -214,9 +214,9 @@ class Session(QObject):
         self.preparing.serve()
         self.preparing.score()
 
-    def _on_counted(self, champion: Version | None, since: int) -> None:
+    def _on_counted(self, champion: Version | None, since: int, needed: int) -> None:
         self._champion = champion
-        self._page.learning.show_model(champion, since)
+        self._page.learning.show_model(champion, since, needed)
 
     def _on_trained(self, version: Version) -> None:
         self._page.learning.show_finished(version, self._champion)

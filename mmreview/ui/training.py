@@ -28,7 +28,8 @@ class Training(QObject):
     cancelled = Signal()
     servingFailed = Signal(object)  # Message: another version could not be let serve
     championChanged = Signal()  # another version serves from now on
-    counted = Signal(object, int)  # champion Version or None, corrections since
+    #: Champion Version or None, corrections since, labels that a first version still needs.
+    counted = Signal(object, int, int)
 
     def __init__(
         self,
@@ -68,16 +69,22 @@ class Training(QObject):
         """Ask what serves and how many corrections it has not seen; ``counted`` answers."""
         self._runner.submit(
             Lane.DISPLAY,
-            lambda: (self._desk.learning.champion(), self._desk.learning.corrections_since()),
+            self._found,
             key="count",
             on_done=lambda found: self._on_counted(*found),
         )
 
-    def _on_counted(self, champion: Version | None, since: int) -> None:
+    def _found(self) -> tuple[Version | None, int, int]:
+        learning = self._desk.learning
+        champion = learning.champion()
+        needed = learning.labels_needed() if champion is None else 0
+        return champion, learning.corrections_since(), needed
+
+    def _on_counted(self, champion: Version | None, since: int, needed: int) -> None:
         if not self._has_counted:  # what an earlier session left unlearned counts as well
             self._has_counted = True
             self._since_attempt = max(self._since_attempt, since)
-        self.counted.emit(champion, since)
+        self.counted.emit(champion, since, needed)
 
     def train(self) -> None:
         """Start a round now, unless one runs."""

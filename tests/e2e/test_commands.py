@@ -314,3 +314,16 @@ def test_output_is_utf8_for_programs_whatever_the_terminal_lacks(bare, encoding)
         [*program, "--json"], env=surroundings, capture_output=True, check=True
     )
     assert json.loads(done.stdout.decode())["reader"] == "Löve 王"
+
+
+def test_the_demo_never_goes_into_a_project_of_somebody(tmp_path):
+    project = tmp_path / "mine.mmreview"
+    assert run("init", project)[0] == 0
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text('{"id": "mine", "report": "FINDINGS: Clear."}\n')
+    assert run("import", project, manifest)[0] == 0
+    code, _, err = run("demo", project, "--headless")
+    assert code == 2
+    assert "another folder" in err
+    exported = tmp_path / "out.jsonl"
+    assert said("export", project, exported)["cases"] == 1

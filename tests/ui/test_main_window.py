@@ -10,6 +10,7 @@ from mmreview.domain.errors import WriteFailed
 from mmreview.domain.findings import State
 from mmreview.tasks.inline import InlineRunner
 from mmreview.ui.main_window import MainWindow
+from tests.fakes import make_project
 
 
 def press(window, key, modifier=Qt.KeyboardModifier.NoModifier):
@@ -188,6 +189,19 @@ def test_training_by_hand_serves_a_new_version_and_the_screen_says_which(window)
     assert window.session.desk.predicting.serving().version == before + 1
     assert window.page._view.prediction.version == before + 1
     assert "version_promoted" in events(window)
+
+
+def test_without_labels_a_reader_works_unassisted_and_is_told_how_many_are_needed(
+    make_window, tmp_path
+):
+    window = make_window()
+    window.open_project(make_project(tmp_path / "bare.mmreview"))
+    window.session.prepare()
+    told = child(window, "learningHeadline")
+    assert "5 more corrections" in told.accessibleName() + told.accessibleDescription()
+    press(window, Qt.Key.Key_1)
+    assert "correction" in events(window)
+    assert window.session.desk.predicting.serving() is None
 
 
 def test_a_refused_version_leaves_the_serving_one_in_place(window, opener):

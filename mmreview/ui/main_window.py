@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMainWindow, QWidget
 
 from mmreview.domain.errors import Message, ProjectLocked, ProjectNotFound, message_of
 from mmreview.settings import Settings
@@ -22,7 +22,7 @@ from mmreview.tasks.task import Lane
 from mmreview.translation import tr
 from mmreview.ui import theme
 from mmreview.ui.acts import WindowActs
-from mmreview.ui.drop_area import DropArea
+from mmreview.ui.body import Body, DropArea
 from mmreview.ui.header import Header
 from mmreview.ui.memory import Memory
 from mmreview.ui.status_bar import StatusBar
@@ -69,14 +69,9 @@ class MainWindow(QMainWindow):
         self._take_settings()
 
     def _lay_out(self) -> None:
-        body = QWidget(self)
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
         self.stack.addWidget(self.welcome)
-        column.addWidget(self.stack, 1)
-        column.addWidget(self.status)
-        self.setCentralWidget(body)
+        self._body = Body(self.stack, self.status, self)
+        self.setCentralWidget(self._body)
         self.setMenuBar(self.header)
         self.header.fill(self.acts.actions)
         self.setWindowIcon(theme.window_icon())
@@ -114,6 +109,7 @@ class MainWindow(QMainWindow):
 
             self._page = ReviewPage(self.runner, self)
             self.stack.addWidget(self._page)
+            self._body.home = self._page.findings  # a reader's keys
             self._page.caseOpened.connect(self._on_case_opened)
             self._page.worklist.importWanted.connect(self.acts.import_cases)
             self._page.learning.versionsWanted.connect(self.acts.versions)

@@ -541,3 +541,22 @@ def test_a_manual_that_nothing_opens_is_said(window, monkeypatch):
     QTest.keyClick(window.page.findings, Qt.Key.Key_F1)
     assert window.page.banner.isVisible()
     assert "index.md" in child(window.page, "bannerText").text()
+
+
+# --- the focus ------------------------------------------------------------------------------------
+
+
+def test_the_keys_go_back_to_the_findings_when_a_button_has_done_its_work(window, full_disk):
+    _, mend = full_disk
+    mend()
+    retry = child(window, "retryButton")
+    retry.setFocus()
+    retry.click()
+    assert not retry.isVisible()
+    assert window.page.findings.hasFocus()
+    window.page.banner.show_message("something", severity="info")
+    dismiss = child(window.page, "bannerDismiss")
+    dismiss.setFocus()
+    QTest.keyClick(dismiss, Qt.Key.Key_Space)
+    assert not window.page.banner.isVisible()
+    assert window.page.findings.hasFocus()

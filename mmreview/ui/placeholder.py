@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,6 +23,14 @@ class Sign(Enum):
     UNREADABLE = "unreadable"
     NO_REPORT = "no report"
     NONE = "none"
+
+
+#: Words that no line has room for (a path, a hash): they may break every few characters.
+_LONG = re.compile(r"\S{24,}")
+
+
+def _with_breaks(word: re.Match[str]) -> str:
+    return "\u200b".join(re.findall(r".{1,8}", word.group()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,8 @@ class Placeholder:
         body_font = theme.font(theme.BODY)
         unlimited = QRectF(0, 0, width, 10_000)
         title = QFontMetricsF(title_font).boundingRect(unlimited, wrap, self.title)
-        body = QFontMetricsF(body_font).boundingRect(unlimited, wrap, self.sentence)
+        sentence = _LONG.sub(_with_breaks, self.sentence)
+        body = QFontMetricsF(body_font).boundingRect(unlimited, wrap, sentence)
         sign = 0 if is_quiet else _SIGN + 3 * UNIT
         gap = UNIT if self.sentence else 0
         top = area.y() + (area.height() - sign - title.height() - gap - body.height()) / 2
@@ -66,7 +76,7 @@ class Placeholder:
         painter.setFont(body_font)
         painter.setPen(colours.muted)
         below = QRectF(left, top + sign + title.height() + gap, width, body.height() + 1)
-        painter.drawText(below, wrap, self.sentence)
+        painter.drawText(below, wrap, sentence)
         painter.restore()
 
 

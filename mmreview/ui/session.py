@@ -222,7 +222,9 @@ class Session(QObject):
         self._page.learning.show_finished(version, self._champion)
 
     def _on_save_failed(self, problem: Message, count: int) -> None:
-        self._status.show_failed(tr(problem.code, **problem.params), count)
+        # The indicator says "not saved" itself.
+        code = {"error.write_failed": "ui.session.write_failed"}.get(problem.code, problem.code)
+        self._status.show_failed(tr(code, **problem.params), count)
 
     def _describe(self) -> None:
         self._runner.submit(

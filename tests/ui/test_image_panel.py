@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
-from PySide6.QtGui import QHelpEvent
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QHelpEvent, QImage, QPainter
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
 
@@ -12,6 +12,7 @@ from mmreview.domain.errors import Message
 from mmreview.imaging.windowing import picture
 from mmreview.ui.image_panel import ImagePanel
 from mmreview.ui.image_view import prepare
+from mmreview.ui.placeholder import Placeholder, Sign
 
 
 def refs(count, *, view="PA"):
@@ -180,3 +181,16 @@ def test_names_for_tests_and_assistive_technology(panel):
     assert button.objectName() == "imageMaximiseButton"
     assert "Ctrl+1" in button.toolTip()
     assert panel.childAt(QPoint(button.geometry().center())) is button
+
+
+def test_a_path_too_long_for_a_line_is_shown_to_its_end(dark):
+    def drawn(sentence):
+        image = QImage(400, 300, QImage.Format.Format_RGB32)
+        image.fill(0)
+        painter = QPainter(image)
+        Placeholder(Sign.UNREADABLE, "No", sentence).paint(painter, QRectF(0, 0, 400, 300), dark)
+        painter.end()
+        return image
+
+    path = "/a/" + "0123456789abcdef" * 8
+    assert drawn(f"The image {path}X is not there.") != drawn(f"The image {path}I is not there.")

@@ -149,7 +149,9 @@ def test_a_full_disk_is_said_at_once_marked_on_the_finding_and_mended_by_retry(w
     press(window, Qt.Key.Key_2)
     press(window, Qt.Key.Key_1)
     indicator = child(window, "savedIndicator")
-    assert "full" in indicator.accessibleName() + indicator.toolTip()
+    said = indicator.accessibleName() + indicator.toolTip()
+    assert "full" in said
+    assert said.count("ot saved: ") == said.count("full")  # once each time it is said
     assert window.session.saving.unsaved == 2
     assert "correction" not in events(window)
     full["disk"] = False

@@ -206,21 +206,27 @@ class MainWindow(QMainWindow):
         else:
             self.show_problem(self.opening_problem)
 
-    def close_project(self, on_closed: Callable[[], None] | None = None) -> None:
+    def close_project(self, on_closed: Callable[[], None] = lambda: None) -> None:
         """Go back to the welcome page; what is not durable yet is asked about first."""
         if self.session is None:
-            if on_closed is not None:
-                on_closed()
+            on_closed()
             return
         if not self.session.saving.is_settled:
             self.acts.settle_saving(lambda: self.close_project(on_closed))
             return
+        if self._closing:  # the runner drops the work, and waits bounded
+            on_closed()
+            return
         for task in self.runner.tasks:
             if task.lane is not Lane.COMMIT:
                 task.forget()
+        if not self.runner.is_idle:  # some work has no step to stop at: nothing else may begin
+            self.acts.actions.set_project(there=False, writable=False)
+            self.welcome.set_busy(tr("ui.window.closing"), 0, 0)
+            self.stack.setCurrentWidget(self.welcome)
         self._when_idle(lambda: self._end_session(on_closed))
 
-    def _end_session(self, on_closed: Callable[[], None] | None) -> None:
+    def _end_session(self, on_closed: Callable[[], None] = lambda: None) -> None:
         if self.session is not None:
             self.session.end()
             self.session = None
@@ -228,8 +234,7 @@ class MainWindow(QMainWindow):
             self.welcome.set_busy("", 0, 0)  # the synthetic project may have been in the making
             self.stack.setCurrentWidget(self.welcome)
             self._show_project()
-        if on_closed is not None:
-            on_closed()
+        on_closed()
 
     def _when_idle(self, then: Callable[[], None]) -> None:
         if self.runner.is_idle:
@@ -243,10 +248,9 @@ class MainWindow(QMainWindow):
             there=info is not None, writable=info is not None and not info.read_only
         )
         self.header.show_project(info, self.settings.reader)
-        parts = [info.name] if info else []
-        if info is not None and info.synthetic:
-            parts.append(tr("ui.status.synthetic"))
-        self.setWindowTitle(" · ".join([*parts, tr("ui.window.title")]))
+        synthetic = tr("ui.status.synthetic") if info is not None and info.synthetic else ""
+        parts = (info.name if info is not None else "", synthetic, tr("ui.window.title"))
+        self.setWindowTitle(" · ".join(part for part in parts if part))
         if info is None:
             self.status.clear()
 
@@ -256,8 +260,8 @@ class MainWindow(QMainWindow):
 
     def _on_case_opened(self, case: str) -> None:
         if self.session is not None:
-            folder = self.session.desk.info.folder
-            self.memory.take(self.settings.with_case(folder, case), write=False)
+            opened = self.settings.with_case(self.session.desk.info.folder, case)
+            self.memory.take(opened, write=False)
 
     def show_problem(self, problem: Message) -> None:
         """Say what went wrong, where the person is looking."""
@@ -267,16 +271,13 @@ class MainWindow(QMainWindow):
     @property
     def is_settled(self) -> bool:
         """True while nothing is opening or loading: what is wanted is on the screen."""
-        shows = not self._page or self._page.is_settled
-        return shows and not self._opening and self.runner.is_idle
+        idle = not self._opening and self.runner.is_idle
+        return idle and (self._page is None or self._page.is_settled)
 
     # --- closing ----------------------------------------------------------------------------------
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: D102 - Qt's name
-        if self.is_closed:
-            event.accept()
-            return
-        event.ignore()
+        event.setAccepted(self.is_closed)
         if not self._closing:
             self._closing = True
             self.memory.remember(self, self._page)
@@ -291,6 +292,7 @@ class MainWindow(QMainWindow):
         self.runner.shutdown(self._on_shut_down)
 
     def _on_shut_down(self) -> None:
+        self._end_session()
         self.is_closed = True
         self.close()
         self.closed.emit()

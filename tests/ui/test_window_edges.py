@@ -1,5 +1,6 @@
 """What happens between the acts: a key too early, a project closed too soon, two wishes at once."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -560,3 +561,54 @@ def test_the_keys_go_back_to_the_findings_when_a_button_has_done_its_work(window
     QTest.keyClick(dismiss, Qt.Key.Key_Space)
     assert not window.page.banner.isVisible()
     assert window.page.findings.hasFocus()
+
+
+# --- work that has no step to stop at -------------------------------------------------------------
+
+
+@pytest.fixture
+def slow(qtbot, project, opener):
+    """A window with real lanes whose model is loaded for as long as ``hold`` is set."""
+    hold = threading.Event()
+    begun = threading.Event()
+
+    def warm_up():
+        begun.set()
+        hold.wait(10)
+
+    window = MainWindow(
+        runner=Runner(), settings=Settings(reader="Ada", automatic=False), opener=opener,
+        remember=False,
+    )
+    window.show()
+    window.open_project(project)
+    qtbot.waitUntil(lambda: window.session is not None and window.is_settled)
+    window.session.desk.predicting.warm_up = warm_up
+    window.session.preparing.warm_up()
+    assert begun.wait(5)
+    yield window, hold
+    hold.set()
+    window.close()
+    qtbot.waitUntil(lambda: window.is_closed)
+    window.deleteLater()
+
+
+def test_a_project_that_cannot_close_at_once_says_so_and_takes_no_more(qtbot, slow):
+    window, hold = slow
+    window.close_project()
+    assert window.stack.currentWidget() is window.welcome
+    assert not child(window, "openProjectButton").isEnabled()
+    assert not window.acts.actions["state_present"].isEnabled()
+    hold.set()
+    qtbot.waitUntil(lambda: window.session is None)
+    assert child(window, "openProjectButton").isEnabled()
+
+
+def test_the_window_goes_at_once_and_the_program_ends_after_its_work(qtbot, slow, project, opener):
+    window, hold = slow
+    window.close()
+    assert not window.isVisible()
+    assert not window.is_closed
+    hold.set()
+    qtbot.waitUntil(lambda: window.is_closed)
+    opener.open(project).close()  # nobody writes it any more

@@ -7,6 +7,8 @@ pool; they never wait for the writer. Reading connections have the score cache a
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -53,6 +55,7 @@ class Database:
         self._closed = False
         self._idle: list[sqlite3.Connection] = []
         self._generation = 0
+        self._file = (0, 0)  # what the writer has open: a deleted file would take all and keep none
         self._uri = readable_uri(folder) if read_only else f"{_uri(folder)}?mode=rw"
         self._writer: sqlite3.Connection | None = None if read_only else self._connect_writer()
 
@@ -78,12 +81,28 @@ class Database:
                 yield self._writer
                 if self.before_commit is not None:
                     self.before_commit()
+                self._require_file()
                 self._writer.execute("COMMIT")
             except BaseException as error:
                 self._roll_back()
                 if isinstance(error, sqlite3.Error):
                     raise WriteFailed(detail=str(error)) from error
                 raise
+
+    def _require_file(self) -> None:
+        """What is committed must still be there to be opened again. SQLite goes on writing to a
+        file that was deleted or moved away.
+
+        Raises:
+            WriteFailed: the folder has lost its database, or has another one.
+        """
+        try:
+            if _identity(self.folder) == self._file:
+                return
+            missing = errno.ESTALE
+        except OSError as error:
+            missing = error.errno or errno.ENOENT
+        raise WriteFailed(detail=f"{os.strerror(missing)}: {database_file(self.folder)}")
 
     def _roll_back(self) -> None:
         """Undo the open transaction. A connection that cannot is given up: SQLite undoes what it
@@ -103,6 +122,7 @@ class Database:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        self._file = _identity(self.folder)
         return connection
 
     # --- reading ------------------------------------------------------------------------------
@@ -201,6 +221,11 @@ def database_file(folder: Path) -> Path:
 def file_uri(path: Path) -> str:
     """An SQLite URI of a file, without its parameters."""
     return path.absolute().as_uri()
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    found = database_file(folder).stat()
+    return found.st_dev, found.st_ino
 
 
 def _uri(folder: Path) -> str:

@@ -1,6 +1,8 @@
 """Corrections, undo and committed reads: what they store, what holds after them."""
 
+import shutil
 import sqlite3
+import sys
 import threading
 
 import pytest
@@ -272,3 +274,23 @@ def test_many_threads_write_one_chain(filled, correct, reviewing):
     assert filled.events.last_seq() == 1 + 4 * (20 + 4)
     assert filled.events.corrections_after(0) == 4 * 16
     assert list(verify_trail(filled)) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps open files from being removed")
+def test_a_correction_into_a_folder_that_is_gone_is_refused_until_it_is_back(
+    filled, correct, tmp_path
+):
+    folder, elsewhere = filled.folder, tmp_path / "moved away"
+    folder.rename(elsewhere)
+    with pytest.raises(WriteFailed) as caught:
+        correct(1, "Edema", A)
+    assert "project.sqlite" in caught.value.params["detail"]
+    elsewhere.rename(folder)
+    correct(1, "Edema", A)
+    folder.rename(elsewhere)
+    shutil.copytree(elsewhere, folder)  # another one at the same place
+    with pytest.raises(WriteFailed):
+        correct(1, "Edema", U)
+    assert holding(filled)["Edema"] == ("absent", "ana")
+    shutil.rmtree(folder)
+    elsewhere.rename(folder)

@@ -6,23 +6,17 @@ stdout, progress to stderr; exit codes are 0 done, 1 done with problems named, 2
 
 from __future__ import annotations
 
-import difflib
-import getpass
-import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import typer.core
 
 from mmreview import __version__
+from mmreview.command import VerbOrProject, acting_reader, command_console, opened_desk
 from mmreview.console import (
     DONE_WITH_PROBLEMS,
     Console,
     prepare_streams,
-    record_crash,
     sentence,
     table,
 )
@@ -33,52 +27,6 @@ from mmreview.translation import set_language, tr
 if TYPE_CHECKING:
     from mmreview.domain.versions import Version
     from mmreview.services.desk import Desk
-
-_ROOT_OPTIONS = ("--help", "-h", "--version", "--smoke")
-
-
-class VerbOrProject(typer.core.TyperGroup):
-    """A group whose first word may be a project instead of a verb: that opens the window.
-
-    With ``--json`` a command line that cannot be understood is told in JSON too.
-    """
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the verb ``open`` before anything that is neither a verb nor a root option."""
-        ctx.meta["mmreview.json"] = "--json" in args
-        if not args or (args[0] not in self.commands and args[0] not in _ROOT_OPTIONS):
-            words = [*itertools.takewhile(lambda word: not word.startswith("-"), args)]
-            if len(words) > 1:  # a project stands alone
-                self._refuse_verb(ctx, words)
-            args = ["open", *args]
-        return super().parse_args(ctx, args)
-
-    def _refuse_verb(self, ctx: Any, words: list[str]) -> NoReturn:
-        verbs = [name for name, verb in self.commands.items() if not verb.hidden]
-        if words[1] in verbs:
-            said = sentence(
-                Message("error.verb_first", {"verb": words[1], "project": words[0]})
-            )
-        else:
-            near = difflib.get_close_matches(words[0], verbs, n=1)
-            code = "error.verb_misspelt" if near else "error.verb_not_found"
-            said = sentence(
-                Message(code, {"verb": words[0], "near": "".join(near), "known": ", ".join(verbs)})
-            )
-        if ctx.meta["mmreview.json"]:
-            Console(as_json=True).usage(said)
-        ctx.fail(said)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the verb; a word or option that it does not take is a refusal like any other."""
-        try:
-            return super().invoke(ctx)
-        except typer.TyperException as error:
-            if ctx.meta["mmreview.json"]:
-                tell = getattr(error, "format_message", error.__str__)
-                Console(as_json=True).usage(tell())
-            raise
-
 
 cli = typer.Typer(
     cls=VerbOrProject,
@@ -95,63 +43,6 @@ ReaderOption = Annotated[str, typer.Option("--reader", help="Who acts; your logi
 SeedOption = Annotated[int, typer.Option("--seed", help="Makes chance repeatable.")]
 
 
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no such user: a container, a service
-        return "reader"
-
-
-def _actor(reader: str) -> str:
-    """Who signs an event: a name that fits on a line."""
-    name = reader.strip() or _login()
-    if not name.isprintable():
-        raise MmreviewError("error.reader_invalid")
-    return name
-
-
-@contextmanager
-def _console(as_json: bool) -> Iterator[Console]:
-    """A console that turns a refusal into a sentence and exit code 2."""
-    console = Console(as_json=as_json)
-    try:
-        yield console
-    except MmreviewError as error:
-        console.refuse(error)
-    except KeyboardInterrupt:
-        console.refuse(MmreviewError("error.cancelled"))
-    except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
-        raise  # how a command ends, or nobody listens any more
-    except Exception as error:
-        # Not a traceback: its message can quote a report, and exit code 1 would mean “done”.
-        record_crash(error)
-        console.refuse(MmreviewError("error.unexpected", kind=type(error).__name__))
-
-
-@contextmanager
-def _desk(
-    project: Path, *, as_json: bool, read_only: bool = False, stores: bool = True
-) -> Iterator[tuple[Console, Desk]]:
-    """The open project. A verb whose result does not have to be stored (``stores`` False) does its
-    work read-only where another process writes or nobody may, and says so."""
-    from mmreview.compose import ProjectOpener
-    from mmreview.domain.errors import ProjectLocked, ProjectReadOnly
-
-    with _console(as_json) as console:
-        opener = ProjectOpener()
-        try:
-            desk = opener.open(project, read_only=read_only)
-        except (ProjectLocked, ProjectReadOnly):
-            if stores:
-                raise
-            desk = opener.open(project, read_only=True)
-            console.problem(Message("cli.read_only"))
-        try:
-            yield console, desk
-        finally:
-            desk.close()
-
-
 @cli.callback(invoke_without_command=True)
 def root(
     ctx: typer.Context,
@@ -166,7 +57,7 @@ def root(
     elif smoke:
         from mmreview.mainjob import smoke as run_smoke
 
-        with _console(as_json=True) as console:
+        with command_console(as_json=True) as console:
             console.result(run_smoke(console), "")
 
 
@@ -181,7 +72,7 @@ def open_window(
     lang: Annotated[str, typer.Option(help="Language of the window: en, zh_CN.")] = "",
 ) -> None:
     """Open the window, on a project if one is named."""
-    with _console(as_json=False) as console:
+    with command_console(as_json=False) as console:
         if lang:
             set_language(lang)
         from mmreview import app
@@ -202,7 +93,7 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Make a synthetic project (or open the one there) and review it."""
-    with _console(as_json) as console:
+    with command_console(as_json) as console:
         from mmreview import app, mainjob, paths
 
         folder = paths.as_project(project or paths.default_projects_folder() / "demo")
@@ -238,7 +129,7 @@ def init(
     """Make an empty project."""
     from mmreview.compose import ProjectOpener
 
-    with _console(as_json) as console:
+    with command_console(as_json) as console:
         desk = ProjectOpener().create(project, schema=schema, seed=seed)
         desk.preferences.set("audit_share", audit)
         desk.preferences.set("control_share", control)
@@ -271,9 +162,9 @@ def import_cases(
     choice = ImportChoice(
         format=format, columns=columns, labels_complete=labels_complete, reference=reference
     )
-    with _desk(project, as_json=as_json) as (console, desk):
+    with opened_desk(project, as_json=as_json) as (console, desk):
         report = console.run(
-            desk.import_source(source, choice=choice, actor=_actor(reader))
+            desk.import_source(source, choice=choice, actor=acting_reader(reader))
         )
         payload = {
             "added": report.added,
@@ -292,7 +183,7 @@ def import_cases(
 @cli.command()
 def encode(project: ProjectArgument, as_json: JsonOption = False) -> None:
     """Compute and cache the features of every case; goes on where it stopped."""
-    with _desk(project, as_json=as_json) as (console, desk):
+    with opened_desk(project, as_json=as_json) as (console, desk):
         failed = console.run(desk.predicting.encode_all())
         cases = desk.cases.count()
         console.result({"cases": cases, "failed": failed}, tr("cli.encoded", count=cases))
@@ -310,7 +201,7 @@ def predict(
     from mmreview.reporting import prediction_lines, write_lines
     from mmreview.services.exporting import refuse_inside, written_whole
 
-    with _desk(project, as_json=as_json, stores=False) as (console, desk):
+    with opened_desk(project, as_json=as_json, stores=False) as (console, desk):
         if out is not None:
             refuse_inside(desk.info.folder, out)
         if desk.learning.champion() is None:
@@ -342,7 +233,7 @@ def correct(
     from mmreview.domain.cases import Partition
     from mmreview.domain.reads import Correction, Stage
 
-    with _desk(project, as_json=as_json) as (console, desk):
+    with opened_desk(project, as_json=as_json) as (console, desk):
         found = desk.cases.find(case)
         # No opinion is shown of an audit case, so none was seen.
         blind = found.partition is Partition.AUDIT
@@ -352,7 +243,7 @@ def correct(
                 case_key=found.key,
                 finding=finding,
                 state=state,
-                reader=_actor(reader),
+                reader=acting_reader(reader),
                 basis=basis,
                 version=champion.id if champion else None,
                 stage=Stage.REPORT if blind else Stage.MODEL,
@@ -383,8 +274,8 @@ def train(
     """Fit a version on the labels that hold; it serves if the gate lets it."""
     from mmreview.services.learning import TrainingOptions, parse_weight
 
-    with _desk(project, as_json=as_json) as (console, desk):
-        actor = _actor(reader)
+    with opened_desk(project, as_json=as_json) as (console, desk):
+        actor = acting_reader(reader)
         options = TrainingOptions(
             fusion=fusion or None, weight=parse_weight(weight) if weight else None, seed=seed
         )
@@ -411,7 +302,7 @@ def evaluate(
     from mmreview.reporting import evaluation_table
     from mmreview.services.learning import parse_weight
 
-    with _desk(project, as_json=as_json, stores=False) as (console, desk):
+    with opened_desk(project, as_json=as_json, stores=False) as (console, desk):
         if group != "patient":
             raise MmreviewError("error.group_not_found", group=group)
         console.run(desk.predicting.encode_all())
@@ -429,7 +320,7 @@ def queue(
     as_json: JsonOption = False,
 ) -> None:
     """Which unread cases come next, and why."""
-    with _desk(project, as_json=as_json, stores=False) as (console, desk):
+    with opened_desk(project, as_json=as_json, stores=False) as (console, desk):
         if desk.learning.champion() is not None:
             console.run(desk.predicting.encode_all())
             console.run(desk.predicting.score_all())
@@ -460,7 +351,7 @@ def versions(project: ProjectArgument, as_json: JsonOption = False) -> None:
     """Every version of the fusion weights, oldest first."""
     from mmreview.reporting import versions_table
 
-    with _desk(project, as_json=as_json, read_only=True) as (console, desk):
+    with opened_desk(project, as_json=as_json, read_only=True) as (console, desk):
         found = desk.learning.versions()
         console.result([_version(v) for v in found], lambda: versions_table(found))
 
@@ -479,8 +370,8 @@ def promote(
     as_json: JsonOption = False,
 ) -> None:
     """Let a version serve, by your decision."""
-    with _desk(project, as_json=as_json) as (console, desk):
-        _served(console, desk, desk.learning.promote(version, actor=_actor(reader)))
+    with opened_desk(project, as_json=as_json) as (console, desk):
+        _served(console, desk, desk.learning.promote(version, actor=acting_reader(reader)))
 
 
 @cli.command()
@@ -491,8 +382,8 @@ def rollback(
     as_json: JsonOption = False,
 ) -> None:
     """Let the version before serve again; corrections stay."""
-    with _desk(project, as_json=as_json) as (console, desk):
-        _served(console, desk, desk.learning.rollback(version, actor=_actor(reader)))
+    with opened_desk(project, as_json=as_json) as (console, desk):
+        _served(console, desk, desk.learning.rollback(version, actor=acting_reader(reader)))
 
 
 @cli.command()
@@ -503,7 +394,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write the labels and their history."""
-    with _desk(project, as_json=as_json, read_only=True) as (console, desk):
+    with opened_desk(project, as_json=as_json, read_only=True) as (console, desk):
         count = console.run(desk.exporting.export(out, format=format))
         console.result({"out": str(out), "cases": count}, tr("cli.exported", count=count, out=out))
 
@@ -524,7 +415,7 @@ def verify(project: ProjectArgument, as_json: JsonOption = False) -> None:
     """Check the audit trail, the database, the images and the versions."""
     from mmreview.domain.errors import ProjectDamaged
 
-    with _console(as_json) as console:
+    with command_console(as_json) as console:
         try:
             events, problems = _verified(console, project)
         except ProjectDamaged as error:  # so damaged that it cannot even be opened
@@ -548,7 +439,7 @@ def doctor(as_json: JsonOption = False) -> None:
     """What this machine has, what is missing and how to get it."""
     from mmreview.diagnosis import diagnose, diagnosis_text
 
-    with _console(as_json) as console:
+    with command_console(as_json) as console:
         found = diagnose()
         console.result(found, lambda: diagnosis_text(found))
         if found["problems"]:

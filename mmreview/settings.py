@@ -20,7 +20,8 @@ _RECENT = 8
 _log = logging.getLogger(__name__)
 
 
-def _login() -> str:
+def login() -> str:
+    """This user's name, as the system has it."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # no such user: a container, a service
@@ -37,7 +38,7 @@ class Settings:
 
     theme: str = "dark"
     language: str = "en"
-    reader: str = field(default_factory=_login)
+    reader: str = field(default_factory=login)
     advance: bool = True
     automatic: bool = True
     automatic_after: int = 25

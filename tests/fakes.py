@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from mmreview.compose import furnish
+from mmreview.compose import ProjectOpener, furnish
 from mmreview.domain.cases import ImageRef, Partition
 from mmreview.domain.errors import TooFewLabels
 from mmreview.domain.findings import Finding, FindingSchema, State
@@ -173,42 +173,25 @@ def make_project(folder: Path, *, cases: int = 6, labels: bool = False) -> Path:
     return folder
 
 
-class FakeOpener:
+class FakeOpener(ProjectOpener):
     """Opens real projects with the model room stood in for."""
 
     def __init__(self):
+        super().__init__()
         self.features = FakeFeatures()
         self.trainer = FakeTrainer()
 
-    def open(self, path, *, read_only=False):
-        from mmreview.store.engine import open_store
-
-        store = open_store(path, read_only=read_only)
+    def _furnish(self, store):
         return furnish(store, features=self.features, trainer=self.trainer)
 
-    def create(self, path, *, schema):
-        from mmreview.store.engine import create_store
-
-        return furnish(
-            create_store(path, SCHEMA), features=self.features, trainer=self.trainer
-        )
+    def create(self, path, *, schema="test", seed=0):
+        return self._create(path, SCHEMA, seed=seed)
 
     def create_demo(self, path, *, seed):
         return self.open(make_project(path, labels=True))
 
     def fill_demo(self, desk, *, cases, seed):
         yield from self.refresh(desk, actor="demo")
-
-    def refresh(self, desk, *, actor):
-        yield from desk.predicting.encode_all()
-        if desk.learning.champion() is None:
-            try:
-                for step in desk.learning.train(actor=actor):
-                    yield Progress(step.phase, round(100 * step.fraction), 100)
-            except TooFewLabels:
-                return
-        desk.predicting.serve()
-        yield from desk.predicting.score_all()
 
     def schemas(self):
         return ("test",)

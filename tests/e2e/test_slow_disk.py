@@ -23,11 +23,9 @@ class WatchedOpener(FakeOpener):
 
     store = None
 
-    def open(self, path, *, read_only=False):
-        from mmreview.compose import furnish
-
-        self.store = open_store(path, read_only=read_only)
-        return furnish(self.store, features=self.features, trainer=self.trainer)
+    def _furnish(self, store):
+        self.store = store
+        return super()._furnish(store)
 
 
 @pytest.fixture

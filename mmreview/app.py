@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmreview.domain.errors import MmreviewError
+from mmreview.domain.errors import MmreviewError, ProjectLocked
 from mmreview.translation import language as chosen_language
 from mmreview.translation import set_language
 
@@ -129,6 +129,10 @@ def screenshot(project: Path | None, out: Path, *, size: str, theme: str) -> Non
         window.open_project(project)
     _settle(application, window)
     problem = window.opening_problem
+    if project is not None and problem is not None and problem.code == ProjectLocked.code:
+        window.open_project(project, read_only=True)  # a picture needs no pen
+        _settle(application, window)
+        problem = window.opening_problem
     if problem is None:
         out.parent.mkdir(parents=True, exist_ok=True)
         window.grab().save(str(out), "PNG")

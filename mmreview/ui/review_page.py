@@ -56,6 +56,7 @@ class ReviewPage(QWidget):
         self._key: int | None = None
         self._what_if: Mapping[str, float] | None = None
         self._next_basis: dict[str, Basis] = {}
+        self._first_finding = ""  # where the next case is read from, if not from its first
         self.banner = Banner(self)
         self.worklist = WorklistPanel(runner, self)
         self.reading = ReadingArea(self)
@@ -211,6 +212,7 @@ class ReviewPage(QWidget):
 
     def _on_case_loaded(self, loaded: LoadedCase) -> None:
         view = loaded.view
+        is_another = self._view is None or self._view.case.key != view.case.key
         self._view = view
         self._what_if = None
         self._next_basis.clear()
@@ -221,6 +223,9 @@ class ReviewPage(QWidget):
             self.reading.image.set_picture(0, loaded.picture)
         self.reading.report.show_report(case.id, case.report)
         self.findings.show_case(self._states(view), view.prediction, view.prediction_status)
+        if is_another and self._desk is not None:
+            self.findings.select(self._first_finding or self._desk.info.schema.names[0])
+            self._first_finding = ""
         self._mark_unsaved(case.key)
         self.weight.set_what_if(False)
         self.weight.setEnabled(view.prediction is not None and view.prediction.reweightable)
@@ -349,8 +354,10 @@ class ReviewPage(QWidget):
             return
         self._take_change(change)
         if self._view is None or change.case_key != self._view.case.key:
+            self._first_finding = change.after.finding
             self.open_case(change.case_key)
-        self.findings.select(change.after.finding)
+        else:
+            self.findings.select(change.after.finding)
         self.correctionSaved.emit()
 
     def _take_change(self, change: StateChanged) -> None:

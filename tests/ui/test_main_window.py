@@ -75,6 +75,7 @@ def test_undo_brings_back_the_state_before_also_on_another_case(window):
     press(window, Qt.Key.Key_U)
     assert window.page.case_id == opened
     assert states(window)["Edema"].state is before
+    assert window.page.findings.current_finding() == "Edema"
     assert "undo" in events(window)
 
 
@@ -99,6 +100,12 @@ def test_enter_commits_the_read_without_changes_and_brings_the_next_case(window)
     desk = window.session.desk
     [row] = desk.cases.worklist_rows([desk.cases.find(opened).key])
     assert str(row.status) == "read"
+
+
+def test_a_new_case_is_read_from_its_first_finding(window):
+    window.page.findings.select("Fracture")
+    press(window, Qt.Key.Key_N)
+    assert window.page.findings.current_finding() == "Edema"
 
 
 def test_every_case_can_be_committed_by_enter_alone_until_none_is_left(window):

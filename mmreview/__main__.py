@@ -14,7 +14,7 @@ from pathlib import Path
 def main() -> None:
     """Open the window at once if that is all that is asked, else let ``cli`` read the words."""
     words = sys.argv[1:]
-    if not words or (len(words) == 1 and words[0].endswith(".mmreview")):
+    if not words or (len(words) == 1 and (Path(words[0]) / "project.sqlite").exists()):
         from mmreview import app
         from mmreview.domain.errors import MmreviewError
 

@@ -64,7 +64,20 @@ def missing_for_display() -> str:
                 ctypes.CDLL(str(plugin))
             except OSError as error:
                 return str(error)
+            return _unreachable_display(ctypes.CDLL("libxcb.so.1"))
     return ""
+
+
+def _unreachable_display(xcb: Any) -> str:
+    """Empty if the X server answers, else which does not."""
+    import ctypes
+
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
+    connection = xcb.xcb_connect(None, None)
+    failed = xcb.xcb_connection_has_error(connection)
+    xcb.xcb_disconnect(connection)
+    return f"DISPLAY={os.environ.get('DISPLAY', '')} does not answer" if failed else ""
 
 
 def run(
@@ -76,6 +89,8 @@ def run(
     Raises:
         MmreviewError: Qt's libraries cannot be loaded (the sentence says how to get them).
     """
+    if not has_display() and not os.environ.get("QT_QPA_PLATFORM"):
+        raise MmreviewError("error.no_display")
     missing = missing_for_display()
     if missing:
         from mmreview.diagnosis import explain_missing_qt

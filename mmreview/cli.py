@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmreview import __version__
+from mmreview import __version__, paths
 from mmreview.command import VerbOrProject, acting_reader, command_console, opened_desk
 from mmreview.console import (
     DONE_WITH_PROBLEMS,
@@ -20,7 +20,7 @@ from mmreview.console import (
     sentence,
     table,
 )
-from mmreview.domain.errors import Message, MmreviewError
+from mmreview.domain.errors import Message, MmreviewError, ProjectNotFound, TooFewLabels
 from mmreview.domain.findings import Basis, State
 from mmreview.translation import set_language, tr
 
@@ -81,7 +81,14 @@ def open_window(
             app.screenshot(project, screenshot, size=size, theme=theme or "dark")
             console.result({}, str(screenshot))
         else:
+            _refuse_missing(project)
             raise SystemExit(app.run(project, theme=theme, language=lang))
+
+
+def _refuse_missing(project: Path | None) -> None:
+    """A window on nothing helps nobody: a word that is neither a verb nor a project is refused."""
+    if project is not None and not (paths.as_project(project) / "project.sqlite").exists():
+        raise ProjectNotFound(path=str(paths.as_project(project)))
 
 
 @cli.command()
@@ -279,6 +286,9 @@ def train(
         options = TrainingOptions(
             fusion=fusion or None, weight=parse_weight(weight) if weight else None, seed=seed
         )
+        needed = desk.learning.labels_needed()
+        if needed:  # said before minutes of encoding, not after
+            raise TooFewLabels(needed=needed, count=needed)
         console.run(desk.predicting.encode_all())
         version = console.run(desk.learning.train(actor=actor, options=options))
         console.run(desk.predicting.score_all())
@@ -390,11 +400,12 @@ def rollback(
 def export(
     project: ProjectArgument,
     out: Annotated[Path, typer.Argument(metavar="OUT")],
-    format: Annotated[str, typer.Option("--format", help="jsonl or csv.")] = "jsonl",
+    format: Annotated[str, typer.Option("--format", help="jsonl or csv; by OUT's ending.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Write the labels and their history."""
     with opened_desk(project, as_json=as_json, read_only=True) as (console, desk):
+        format = format or ("csv" if out.suffix.lower() == ".csv" else "jsonl")
         count = console.run(desk.exporting.export(out, format=format))
         console.result({"out": str(out), "cases": count}, tr("cli.exported", count=count, out=out))
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 import typer.core
 
+from mmreview import paths
 from mmreview.console import Console, record_crash, sentence
 from mmreview.domain.errors import Message, MmreviewError
 from mmreview.settings import login
@@ -37,14 +38,21 @@ class VerbOrProject(typer.core.TyperGroup):
         ctx.meta["mmreview.json"] = "--json" in args
         if not args or (args[0] not in self.commands and args[0] not in _ROOT_OPTIONS):
             words = [*itertools.takewhile(lambda word: not word.startswith("-"), args)]
-            if len(words) > 1:  # a project stands alone
+            if len(words) > 1 or self._is_misspelt(words):  # a project stands alone
                 self._refuse_verb(ctx, words)
             args = ["open", *args]
         return super().parse_args(ctx, args)
 
+    def _is_misspelt(self, words: list[str]) -> bool:
+        """True for one word that looks like a verb and names no project."""
+        verbs = [name for name, verb in self.commands.items() if not verb.hidden]
+        if not words or not difflib.get_close_matches(words[0], verbs, n=1):
+            return False
+        return not (paths.as_project(Path(words[0])) / "project.sqlite").exists()
+
     def _refuse_verb(self, ctx: Any, words: list[str]) -> NoReturn:
         verbs = [name for name, verb in self.commands.items() if not verb.hidden]
-        if words[1] in verbs:
+        if words[1:] and words[1] in verbs:
             said = sentence(
                 Message("error.verb_first", {"verb": words[1], "project": words[0]})
             )

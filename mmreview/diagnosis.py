@@ -89,12 +89,19 @@ def diagnosis_text(found: dict[str, Any]) -> str:
     lines = [f"mmreview {found['mmreview']} · Python {found['python']} · {found['system']}"]
     lines += [f"  {name} {version or '–'}" for name, version in found["packages"].items()]
     for part in ("qt", "model"):
-        lines += [f"  {part}.{key}: {value}" for key, value in found[part].items()]
+        lines += [f"  {line}" for line in _flat(part, found[part])]
     lines += [f"  {key}: {found[key]}" for key in ("resources", "settings", "logs", "projects")]
     lines.append(f"  {tr('doctor.disk', free=found['disk_free_gb'])}")
     lines += [f"! {problem}" for problem in found["problems"]]
     lines.append(tr("doctor.sound") if not found["problems"] else tr("doctor.unsound"))
     return "\n".join(lines)
+
+
+def _flat(name: str, value: Any) -> list[str]:
+    """``name: value`` lines of a nested value; what is empty is left out."""
+    if isinstance(value, dict):
+        return [line for key, part in value.items() for line in _flat(f"{name}.{key}", part)]
+    return [] if value in ("", None) else [f"{name}: {value}"]
 
 
 def explain_missing_qt(detail: str) -> str:

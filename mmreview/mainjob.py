@@ -7,6 +7,8 @@ simulated: it answers from the synthetic truth.
 
 from __future__ import annotations
 
+import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -158,6 +160,7 @@ def summary(payload: dict[str, Any]) -> str:
             gate=gate,
             picture=payload["picture"],
             project=payload["project"],
+            program="mmreview" if shutil.which("mmreview") else sys.argv[0],
         )
     )
     return "\n".join(lines)

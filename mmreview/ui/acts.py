@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QWidget
 from shiboken6 import isValid
 
@@ -362,9 +361,9 @@ class WindowActs(QObject):
 
     def open_manual(self) -> None:
         """Open the user's manual."""
-        manual = str(paths.resources() / "help" / "index.md")
-        if not QDesktopServices.openUrl(QUrl.fromLocalFile(manual)):
-            self._window.show_problem(Message("ui.acts.manual_unopened", {"path": manual}))
+        from mmreview.ui.dialogs.manual import ManualDialog
+
+        _open(ManualDialog(self._window, paths.resources() / "help"))
 
     def about(self) -> None:
         """Say what this is."""

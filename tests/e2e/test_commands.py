@@ -327,3 +327,37 @@ def test_the_demo_never_goes_into_a_project_of_somebody(tmp_path):
     assert "another folder" in err
     exported = tmp_path / "out.jsonl"
     assert said("export", project, exported)["cases"] == 1
+
+
+def test_a_word_that_is_neither_verb_nor_project_opens_no_window(tmp_path):
+    code, _, err = run("exprot")
+    assert code == 2
+    assert "export" in err
+    code, _, err = run(tmp_path / "nosuch")
+    assert code == 2
+    assert "mmreview init" in err
+
+
+def test_without_a_display_the_window_is_refused_in_words(demo, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    code, _, err = run(demo)
+    assert code == 2
+    assert "--screenshot" in err
+
+
+def test_the_ending_of_the_file_says_which_format_is_meant(demo, tmp_path):
+    said("export", demo, tmp_path / "labels.csv")
+    assert (tmp_path / "labels.csv").read_text().startswith("id,patient_id,partition,")
+
+
+def test_training_without_labels_is_refused_before_minutes_of_encoding(tmp_path):
+    project = tmp_path / "bare.mmreview"
+    assert run("init", project)[0] == 0
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text('{"id": "a", "report": "FINDINGS: Clear."}\n')
+    assert run("import", project, manifest)[0] == 0
+    code, _, err = run("train", project)
+    assert code == 2
+    assert "--labels-complete" in err
+    assert not list((project / "features").rglob("*.npy"))

@@ -45,7 +45,7 @@ def test_it_says_what_serves_and_what_it_has_not_seen(panel):
     panel.set_automatic(True, 25)
     panel.show_model(version(7), 23)
     assert said(panel, "servingVersion") == "Version 7 serving · AUROC .871"
-    assert said(panel, "correctionsSince") == "23 corrections since · next round after 25"
+    assert said(panel, "correctionsSince") == "23 corrections since · trains after every 25"
     panel.set_automatic(False, 25)
     panel.show_model(version(7), 1)
     assert said(panel, "correctionsSince") == "1 correction since"

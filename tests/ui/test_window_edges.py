@@ -535,13 +535,12 @@ def test_an_import_that_is_cancelled_ends_and_leaves_the_window_usable(held, tmp
     assert events(held).count("correction") == 1
 
 
-def test_a_manual_that_nothing_opens_is_said(window, monkeypatch):
-    from mmreview.ui import acts
-
-    monkeypatch.setattr(acts.QDesktopServices, "openUrl", lambda _: False)
+def test_the_manual_opens_beside_the_case_and_closes(window):
     QTest.keyClick(window.page.findings, Qt.Key.Key_F1)
-    assert window.page.banner.isVisible()
-    assert "index.md" in child(window.page, "bannerText").text()
+    manual = child(window, "manualDialog")
+    assert manual.isVisible()
+    QTest.keyClick(manual, Qt.Key.Key_Escape)
+    assert not manual.isVisible()
 
 
 # --- the focus ------------------------------------------------------------------------------------

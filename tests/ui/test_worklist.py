@@ -501,19 +501,22 @@ def test_a_long_model_holds_integers_only():
     ("changes", "line", "value"),
     [
         ({}, "uncertain: Edema", ".48"),
-        ({"conflict": 0.62, "reason": "queue.conflict"}, "report contradicts image: Edema", ".62"),
+        ({"conflict": 0.62, "reason": "queue.conflict"}, "report ≠ image: Edema", ".48"),
         ({"has_report": False}, "no report · uncertain: Edema", ".48"),
         ({"has_image": False, "priority": None}, "no image · uncertain: Edema", "—"),
         ({"reason": "", "priority": 1.25}, "not scored yet", "1.25"),
         ({"status": ReadStatus.STARTED, "corrections": 1}, "started · 1 corrected", ".48"),
         ({"status": ReadStatus.READ}, "read · agreed", ""),
         ({"partition": Partition.AUDIT, "conflict": 0.9}, "routine reading", ""),
+        ({"partition": Partition.AUDIT, "status": ReadStatus.READ}, "read", ""),
     ],
 )
 def test_a_row_says_why_it_is_offered(changes, line, value):
     row = make_row(1, **changes)
     assert wording.second_line(row) == line
     assert wording.value(row) == value
+    if changes.get("reason") == "queue.conflict":
+        assert wording.value(row, by_conflict=True) == ".62"
     assert wording.is_conflict(row) is (changes.get("reason") == "queue.conflict")
 
 

@@ -139,8 +139,8 @@ class ChipFlow(QWidget):
         )
 
     def event(self, event: QEvent) -> bool:
-        """Arrange again when a chip came, went or changed its size."""
-        if event.type() == QEvent.Type.LayoutRequest:
+        """Arrange again when a chip came, went or changed its size, also while this was hidden."""
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Show):
             self.updateGeometry()
             self._arrange(self.width(), move=True)
         return super().event(event)

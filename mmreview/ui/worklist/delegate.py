@@ -46,7 +46,10 @@ def row_height() -> int:
 
 
 class WorklistDelegate(QStyledItemDelegate):
-    """Draws rows with the theme that is on; holds nothing."""
+    """Draws rows with the theme that is on. ``by_conflict`` shows conflicts at the right, as the
+    list is sorted by them; else priorities."""
+
+    by_conflict = False
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         """As wide as the list, as high as every row."""
@@ -70,7 +73,8 @@ class WorklistDelegate(QStyledItemDelegate):
         )
         middle = QPointF(area.left() + TEXT_LEFT / 2, first.center().y() + 0.5)
         _paint_status(painter, middle, row.status, colours)
-        right = _paint_value(painter, first, row, colours)
+        value = wording.value(row, by_conflict=self.by_conflict)
+        right = _paint_value(painter, first, row, value, colours)
         done = row.status is ReadStatus.READ
         painter.setFont(theme.font(theme.BODY))
         painter.setPen(colours.muted if done and not selected else colours.text)
@@ -109,9 +113,10 @@ def _paint_text(painter: QPainter, box: QRect, text: str, metrics: QFontMetrics)
     painter.drawText(box, flags, fitting)
 
 
-def _paint_value(painter: QPainter, line: QRect, row: WorklistRow, colours: Theme) -> int:
+def _paint_value(
+    painter: QPainter, line: QRect, row: WorklistRow, text: str, colours: Theme
+) -> int:
     """Draw the value at the right of the first line; returns where it begins."""
-    text = wording.value(row)
     conflict = wording.is_conflict(row) and row.status is not ReadStatus.READ
     metrics = _metrics(theme.family(), theme.BODY, True)
     right = line.right() - _PAD - UNIT + 1

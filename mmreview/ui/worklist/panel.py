@@ -351,6 +351,7 @@ class WorklistPanel(QWidget):
         self._helps()
 
     def _show_sort(self) -> None:
+        self._view.itemDelegate().by_conflict = self._sort is WorklistSort.CONFLICT
         words = tr(f"ui.worklist.sort.{self._sort}")
         self._sort_button.set_words(f"{words} ▾")
         self._sort_button.setAccessibleName(tr("ui.worklist.sort.name", order=words))

@@ -33,15 +33,14 @@ def is_conflict(row: WorklistRow) -> bool:
     return row.conflict >= CONFLICT_MARK
 
 
-def value(row: WorklistRow) -> str:
-    """The number at the right: when it was read, else the conflict, else the priority."""
+def value(row: WorklistRow, *, by_conflict: bool = False) -> str:
+    """The number at the right: when it was read, else what the list is sorted by (the priority,
+    or the conflict)."""
     if row.status is ReadStatus.READ:
         return moment(row.read_at)
     if row.partition is Partition.AUDIT:
         return ""
-    if is_conflict(row):
-        return number(row.conflict)
-    return number(row.priority)
+    return number(row.conflict if by_conflict else row.priority)
 
 
 def number(value: float | None) -> str:
@@ -92,7 +91,8 @@ def _standing(row: WorklistRow) -> str:
         if row.partition is Partition.AUDIT:
             return tr("queue.neutral")
         return tr(row.reason or "queue.not_scored", **row.reason_params)
-    if not row.corrections:
-        return tr("ui.worklist.read_agreed")
+    if not row.corrections:  # without an opinion there was nothing to agree with
+        blind = row.partition is Partition.AUDIT
+        return tr("ui.worklist.read_plain" if blind else "ui.worklist.read_agreed")
     stage = "read" if row.status is ReadStatus.READ else "started"
     return tr(f"ui.worklist.{stage}_corrected", count=row.corrections)

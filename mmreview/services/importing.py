@@ -187,7 +187,7 @@ class _Intake:
             updated=self._counts.updated,
             unchanged=self._counts.unchanged,
             problem_count=self._problem_count,
-            problems=tuple(self._problems),
+            problems=tuple(sorted(self._problems, key=lambda p: p.params.get("line", 0))),
         )
 
     def take(self, rows: Iterator[SourceRow]) -> Generator[Progress, None, None]:

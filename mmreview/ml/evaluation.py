@@ -8,7 +8,7 @@ where it exists). AUROC and average precision count pairs within a fold only (``
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,11 +78,35 @@ def measure_version(
     }
 
 
+@dataclass(frozen=True)
+class Unseen:
+    """What each row was said to be by models that have not seen its patient group: ``folds`` (n,)
+    are the outer folds, ``opinions`` map a name to (n, findings) probabilities, NaN where none."""
+
+    folds: NDArray[np.int8]
+    opinions: dict[str, Floats]
+
+
 def nested(
     samples: Samples, *, findings: tuple[str, ...], folds: int, seed: int, weight: LambdaChoice
 ) -> Generator[Progress, None, dict[str, Any]]:
-    """Grouped nested cross-validation: everything that is fitted, searched or calibrated is so
-    within the outer folds. Returns what ``domain.ports.Trainer.evaluate`` says."""
+    """Grouped nested cross-validation: what ``domain.ports.Trainer.evaluate`` says."""
+    unseen = yield from unseen_opinions(samples, folds=folds, seed=seed, weight=weight)
+    truth, on = comparable(samples)
+    return {
+        "cases": int((~np.isnan(truth)).any(axis=1).sum()),
+        "groups": len(np.unique(samples.groups)),
+        "folds": int(unseen.folds.max()) + 1,
+        "measured_on": on,
+        "rows": metrics.table(truth, unseen.opinions, findings, unseen.folds),
+    }
+
+
+def unseen_opinions(
+    samples: Samples, *, folds: int, seed: int, weight: LambdaChoice
+) -> Generator[Progress, None, Unseen]:
+    """The opinions of grouped nested cross-validation: everything that is fitted, searched or
+    calibrated is so within the outer folds."""
     outer = grouping.assign(samples.groups.tolist(), samples.targets, folds=folds, seed=seed)
     count = int(outer.max()) + 1
     found: dict[str, Floats] = {}
@@ -98,14 +122,7 @@ def nested(
             yield Progress("progress.evaluate", round(5 + 95 * (fold + share) / count), 100)
         for name, values in opinions.items():
             found.setdefault(name, np.full(samples.targets.shape, np.nan))[inside] = values
-    truth, on = comparable(samples)
-    return {
-        "cases": int((~np.isnan(truth)).any(axis=1).sum()),
-        "groups": len(np.unique(samples.groups)),
-        "folds": count,
-        "measured_on": on,
-        "rows": metrics.table(truth, found, findings, outer),
-    }
+    return Unseen(outer, found)
 
 
 def _outer_fold(

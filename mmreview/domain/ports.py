@@ -297,7 +297,8 @@ class Predictor(Protocol):
 @dataclass(frozen=True)
 class TrainingRequest:
     """A snapshot to train on. ``parent`` warm-starts; ``parent_table`` are the labels that it
-    knew, for a fair comparison of recipes while the audit set is too small."""
+    knew, for a fair comparison of recipes while the audit set is too small. ``families`` are the
+    schema's group of each finding: findings of one family teach each other's weights."""
 
     version: int
     table: LabelTable
@@ -310,6 +311,7 @@ class TrainingRequest:
     parent: Version | None = None
     parent_folder: Path | None = None
     parent_table: LabelTable | None = None
+    families: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -339,7 +341,7 @@ class Trainer(Protocol):
 
     def evaluate(
         self, table: LabelTable, *, findings: tuple[str, ...], folds: int, seed: int,
-        weight: LambdaChoice,
+        weight: LambdaChoice, families: tuple[str, ...] = (),
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Grouped nested cross-validation. Returns ``{"cases", "groups", "folds", "rows": [
         {"finding", "opinion", "positives", "n", "auroc", "ap", "f1", "recall", "accuracy",

@@ -43,10 +43,10 @@ class FindingPrediction:
     """The opinions on one finding.
 
     ``modalities`` maps each modality to its own calibrated probability, ``None`` where the case
-    lacks it. ``units`` maps each present modality to its logit contribution at weight 1, so that
-    ``contributions[m] == weights[m] * units[m]`` and
-    ``logit(fused) == prior + Σ contributions``. ``conflict`` is in bits, ``None`` unless two
-    modalities have an opinion.
+    lacks it. ``units`` maps each present modality to its logit contribution at weight 1 and
+    ``weights`` to the finding's own λ, so that ``contributions[m] == weights[m] * units[m]`` and
+    ``logit(fused) == prior + Σ contributions``; empty ``weights`` are the prediction's.
+    ``conflict`` is in bits, ``None`` unless two modalities have an opinion.
     """
 
     finding: str
@@ -56,11 +56,13 @@ class FindingPrediction:
     prior: float
     units: Mapping[str, float]
     conflict: float | None
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The opinions of one version on one case. ``weights`` maps each modality to its λ.
+    """The opinions of one version on one case. ``weights`` maps each modality to its λ: the mean
+    over the findings where each has its own.
 
     ``reweightable`` is False where the fused opinion does not depend on λ (one modality only,
     or a fusion without one). ``what_if`` is True once a person has moved the slider.
@@ -81,21 +83,45 @@ class Prediction:
         return max(known) if known else None
 
     def reweighted(self, weights: Mapping[str, float]) -> Prediction:
-        """The same opinions fused with other weights: a what-if, marked as such."""
+        """The same opinions fused with other weights: a what-if, marked as such.
+
+        A finding with weights of its own keeps its stand among the others: the odds between its
+        modalities change by the factor by which those of ``self.weights`` do. So the serving
+        weights give the serving opinion, and a modality that gets all the weight gets it
+        everywhere.
+        """
         if not self.reweightable:
             return self
         return replace(
             self,
             weights=dict(weights),
             what_if=True,
-            findings=tuple(_reweigh(finding, weights) for finding in self.findings),
+            findings=tuple(_reweigh(f, self.weights, weights) for f in self.findings),
         )
 
 
-def _reweigh(finding: FindingPrediction, weights: Mapping[str, float]) -> FindingPrediction:
+def _reweigh(
+    finding: FindingPrediction, before: Mapping[str, float], after: Mapping[str, float]
+) -> FindingPrediction:
+    if finding.fused is None:
+        return finding
+    weights = _moved(finding.weights, before, after)
     contributions = {m: weights[m] * unit for m, unit in finding.units.items()}
     fused = sigmoid(finding.prior + sum(contributions.values()))
-    return replace(finding, fused=fused, contributions=contributions)
+    return replace(finding, fused=fused, contributions=contributions, weights=weights)
+
+
+def _moved(
+    own: Mapping[str, float], before: Mapping[str, float], after: Mapping[str, float]
+) -> dict[str, float]:
+    """A finding's own weights after those of the whole moved from ``before`` to ``after``."""
+    if own == before or set(own) != set(after) or any(before[m] <= 0.0 for m in own):
+        return dict(after)
+    parts = {m: share * after[m] / before[m] for m, share in own.items()}
+    total = sum(parts.values())
+    if total <= 0.0:  # all the weight is now where this finding had none
+        return dict(after)
+    return {m: part * sum(after.values()) / total for m, part in parts.items()}
 
 
 @dataclass(frozen=True, slots=True)

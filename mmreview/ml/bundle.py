@@ -139,6 +139,8 @@ def _tensors(bundle: Bundle) -> dict[str, NDArray]:
                 ]
             ),
         }
+        if fusion.shares is not None:
+            tensors[f"{index}.shares"] = np.ascontiguousarray(fusion.shares)
     return tensors
 
 
@@ -156,6 +158,9 @@ def _model(card: Mapping[str, Any], tensors: Mapping[str, NDArray], index: int) 
     rows = tensors[f"{index}.lambda"].tolist()
     weights = [dict(zip(modalities, row, strict=True)) for row in rows]
     fusion = AdditiveFusion(
-        *weights, gain=tensors[f"{index}.gain"], bias=tensors[f"{index}.fusion_bias"]
+        *weights,
+        gain=tensors[f"{index}.gain"],
+        bias=tensors[f"{index}.fusion_bias"],
+        shares=tensors.get(f"{index}.shares"),
     )
     return Model(modalities, heads, calibrations, tensors[f"{index}.prior"], fusion)

@@ -88,10 +88,13 @@ class Unseen:
 
 
 def nested(
-    samples: Samples, *, findings: tuple[str, ...], folds: int, seed: int, weight: LambdaChoice
+    samples: Samples, *, findings: tuple[str, ...], folds: int, seed: int, weight: LambdaChoice,
+    families: tuple[str, ...] = (),
 ) -> Generator[Progress, None, dict[str, Any]]:
     """Grouped nested cross-validation: what ``domain.ports.Trainer.evaluate`` says."""
-    unseen = yield from unseen_opinions(samples, folds=folds, seed=seed, weight=weight)
+    unseen = yield from unseen_opinions(
+        samples, folds=folds, recipe=Recipe(weight=weight, seed=seed, families=families)
+    )
     truth, on = comparable(samples)
     return {
         "cases": int((~np.isnan(truth)).any(axis=1).sum()),
@@ -103,16 +106,19 @@ def nested(
 
 
 def unseen_opinions(
-    samples: Samples, *, folds: int, seed: int, weight: LambdaChoice
+    samples: Samples, *, folds: int, recipe: Recipe
 ) -> Generator[Progress, None, Unseen]:
     """The opinions of grouped nested cross-validation: everything that is fitted, searched or
-    calibrated is so within the outer folds."""
-    outer = grouping.assign(samples.groups.tolist(), samples.targets, folds=folds, seed=seed)
+    calibrated is so within the outer folds. ``fused`` is ``recipe``'s fusion, ``fusion:NAME`` are
+    the others."""
+    outer = grouping.assign(
+        samples.groups.tolist(), samples.targets, folds=folds, seed=recipe.seed
+    )
     count = int(outer.max()) + 1
     found: dict[str, Floats] = {}
     for fold in range(count):
         inside = outer == fold
-        work = _outer_fold(samples.take(~inside), samples.take(inside), seed=seed, weight=weight)
+        work = _outer_fold(samples.take(~inside), samples.take(inside), recipe)
         while True:
             try:
                 share = next(work)
@@ -126,10 +132,10 @@ def unseen_opinions(
 
 
 def _outer_fold(
-    train: Samples, test: Samples, *, seed: int, weight: LambdaChoice
+    train: Samples, test: Samples, recipe: Recipe
 ) -> Generator[float, None, dict[str, Floats]]:
     """Every opinion on ``test`` by what ``train`` teaches."""
-    fitting = fit(train, Recipe(weight=weight, seed=seed, twins=False))
+    fitting = fit(train, replace(recipe, twins=False))
     while True:
         try:
             yield 0.6 * next(fitting).share
@@ -139,8 +145,8 @@ def _outer_fold(
     model = fitted.models[0]
     opinions = model.opinions(test.features, test.present).probabilities
     for name, kind in FUSIONS.items():
-        if name != Recipe.fusion:
-            working = kind().fit(fitted.material, weight=weight)
+        if name != recipe.fusion:
+            working = kind().fit(fitted.material, weight=recipe.weight)
             while True:
                 try:
                     next(working)
@@ -151,7 +157,7 @@ def _outer_fold(
             values = other.opinions(test.features, test.present).probabilities["fused"]
             opinions[f"fusion:{name}"] = values
     if len(train.modalities) > 1 and train.complete.any():
-        values = yield from _concatenated(train, test, fitted, seed)
+        values = yield from _concatenated(train, test, fitted, recipe.seed)
         opinions[f"fusion:{CONCATENATION}"] = values
     return opinions
 

@@ -72,6 +72,7 @@ class _Listed:
         self.weights: list[list[float]] = fused.weights.tolist()
         self.complete: list[bool] = fused.complete.tolist()
         self.units: dict[str, Any] = {m: u.tolist() for m, u in fused.units.items()}
+        self.shares: dict[str, Any] = {m: s.tolist() for m, s in fused.shares.items()}
         self.own: dict[str, Any] = {m: z.tolist() for m, z in opinions.logits.items()}
         self.taught = {m: model.heads[m].taught.tolist() for m in model.modalities}
 
@@ -79,10 +80,10 @@ class _Listed:
 def _finding(table: _Listed, row: int, position: int, name: str) -> FindingPrediction:
     """One finding of one case; everything is None or empty where there is no opinion."""
     modalities: dict[str, float | None] = {}
-    units, contributions, voices = {}, {}, []
+    units, weights, contributions, voices = {}, {}, {}, []
     total = table.prior[row][position]
     known = table.logits[row][position] == table.logits[row][position]
-    for index, m in enumerate(table.modalities):
+    for m in table.modalities:
         own = table.own[m][row][position]
         if own != own or not known:
             modalities[m] = None
@@ -91,7 +92,8 @@ def _finding(table: _Listed, row: int, position: int, name: str) -> FindingPredi
         if table.taught[m][position]:
             voices.append(probability)
         units[m] = unit = table.units[m][row][position]
-        contributions[m] = table.weights[row][index] * unit
+        weights[m] = weight = table.shares[m][row][position]
+        contributions[m] = weight * unit
         total += contributions[m]
     conflict = max(
         (jensen_shannon_bits(a, b) for i, a in enumerate(voices) for b in voices[:i]),
@@ -105,4 +107,5 @@ def _finding(table: _Listed, row: int, position: int, name: str) -> FindingPredi
         prior=table.prior[row][position] if known else 0.0,
         units=units,
         conflict=conflict,
+        weights=weights,
     )

@@ -21,7 +21,7 @@ from mmreview.domain.versions import LambdaChoice
 from mmreview.ml import folds as grouping
 from mmreview.ml.calibration import Calibration, calibrate
 from mmreview.ml.fusion import Fusion, fusion_named
-from mmreview.ml.fusion.material import Material
+from mmreview.ml.fusion.material import Material, families_of
 from mmreview.ml.heads import HeadFit, Lesson, fit_head
 from mmreview.ml.model import Model, Opinions
 from mmreview.ml.samples import Samples
@@ -45,7 +45,8 @@ class Step:
 @dataclass(frozen=True)
 class Recipe:
     """How to fit. ``spreads`` None searches the heads' regularisation. Without ``twins`` only the
-    model of all rows gets calibration and fusion (an outer fold of ``evaluate`` needs no more)."""
+    model of all rows gets calibration and fusion (an outer fold of ``evaluate`` needs no more).
+    ``families`` names each finding's family (the schema's group); empty: all are of one."""
 
     fusion: str = "pooling"
     weight: LambdaChoice = field(default_factory=LambdaChoice)
@@ -53,6 +54,7 @@ class Recipe:
     spreads: Mapping[str, float] | None = None
     folds: int = grouping.FOLDS
     twins: bool = True
+    families: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,8 @@ def _second_stages(
     """Calibration and fusion of all rows, then without each fold."""
     truths = {m: samples.truth(m) for m in samples.modalities}
     judged = samples.judged
+    _, groups = np.unique(samples.groups, return_inverse=True)
+    families = families_of(recipe.families, samples.targets.shape[1])
     count = int(folds.max()) + 1 if recipe.twins else 0
     models: list[Model] = []
     materials: list[Material] = []
@@ -188,7 +192,17 @@ def _second_stages(
             calibrations[m] = calibrate(logits, truth, (~np.isnan(truth)).astype(np.float64))
             yield Step(calibrating, 0.8 + 0.2 * index / (1 + count))
         chosen = inside & samples.complete
-        material = _material(samples.modalities, heads, calibrations, prior, chosen, judged, folds)
+        known = np.nan_to_num(prior)
+        material = Material(
+            modalities=samples.modalities,
+            evidence=_evidence(heads, calibrations, known, chosen),
+            truth=judged[chosen],
+            prior=known,
+            folds=folds[chosen],
+            taught={m: heads[m].heads[0].taught for m in samples.modalities},
+            groups=groups[chosen],
+            families=families,
+        )
         materials.append(material)
         working = fusion.fit(material, weight=recipe.weight)
         while True:
@@ -218,18 +232,15 @@ def _prior(targets: NDArray[np.float32]) -> Floats:
     return np.where(present + absent > 0, odds, np.nan)
 
 
-def _material(
-    modalities: tuple[str, ...], heads: dict[str, HeadFit],
-    calibrations: dict[str, Calibration], prior: Floats, rows: NDArray[np.bool_], judged: Floats,
-    folds: NDArray[np.int8],
-) -> Material:
-    known = np.nan_to_num(prior)
-    evidence = {
-        m: np.nan_to_num(calibrations[m].apply(heads[m].held_out[rows]) - known)
-        for m in modalities
+def _evidence(
+    heads: dict[str, HeadFit], calibrations: dict[str, Calibration], prior: Floats,
+    rows: NDArray[np.bool_],
+) -> dict[str, Floats]:
+    """How far each modality's held-out opinion on ``rows`` moves the belief; 0 without a head."""
+    return {
+        m: np.nan_to_num(calibrations[m].apply(fitted.held_out[rows]) - prior)
+        for m, fitted in heads.items()
     }
-    taught = {m: heads[m].heads[0].taught for m in modalities}
-    return Material(modalities, evidence, judged[rows], known, folds[rows], taught)
 
 
 def _held_out(
@@ -258,6 +269,7 @@ def _joined(parts: list[tuple[NDArray[np.intp], Opinions]], n: int) -> Opinions:
     fused = type(first.fused)(
         logits=join([o.fused.logits for _, o in parts]),
         units={m: join([o.fused.units[m] for _, o in parts]) for m in first.fused.units},
+        shares={m: join([o.fused.shares[m] for _, o in parts]) for m in first.fused.shares},
         prior=join([o.fused.prior for _, o in parts]),
         weights=join([o.fused.weights for _, o in parts]),
         complete=join([o.fused.complete for _, o in parts]),

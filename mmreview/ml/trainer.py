@@ -142,7 +142,9 @@ class FusionTrainer:
             searched = parent.bundle.card["regularisation"]
             if _labels(request.table) < _SEARCH_AGAIN * searched["labels"]:
                 spreads = searched["spreads"]
-        return Recipe(request.fusion, request.weight, request.seed, spreads)
+        return Recipe(
+            request.fusion, request.weight, request.seed, spreads, families=request.families
+        )
 
     def _card(
         self, request: TrainingRequest, recipe: Recipe, samples: Samples, fitted: Fitted,
@@ -162,6 +164,7 @@ class FusionTrainer:
             "weight": str(request.weight),
             "lambda": {
                 "serving": dict(model.fusion.weights),
+                "per_finding": _per_finding(model, request.findings),
                 "cv": dict(model.fusion.weights_cv),
                 "learned": dict(model.fusion.weights_learned),
             },
@@ -194,7 +197,7 @@ class FusionTrainer:
 
     def evaluate(
         self, table: LabelTable, *, findings: tuple[str, ...], folds: int, seed: int,
-        weight: LambdaChoice,
+        weight: LambdaChoice, families: tuple[str, ...] = (),
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Grouped nested cross-validation (see ``domain.ports.Trainer``)."""
         require_labels(table)
@@ -209,7 +212,8 @@ class FusionTrainer:
         require_features(samples)
         return (
             yield from evaluation.nested(
-                samples, findings=findings, folds=folds, seed=seed, weight=weight
+                samples, findings=findings, folds=folds, seed=seed, weight=weight,
+                families=families,
             )
         )
 
@@ -235,6 +239,17 @@ def _training_step(step: Step) -> TrainingStep:
     )
 
 
+def _per_finding(model: Model, findings: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    """Each finding's own λ; empty where one serves all."""
+    if model.fusion.shares is None:
+        return {}
+    columns = model.fusion.shares.T.tolist()
+    return {
+        name: dict(zip(model.modalities, column, strict=True))
+        for name, column in zip(findings, columns, strict=True)
+    }
+
+
 def _rearranged(model: Model, columns: NDArray[np.intp]) -> Model:
     """A model with its findings in another order; one it does not know (-1) has no opinion."""
     known = columns >= 0
@@ -251,7 +266,12 @@ def _rearranged(model: Model, columns: NDArray[np.intp]) -> Model:
         m: replace(c, slope=c.slope[columns], offset=c.offset[columns])
         for m, c in model.calibrations.items()
     }
-    fusion = replace(model.fusion, gain=model.fusion.gain[columns], bias=model.fusion.bias[columns])
+    fusion = replace(
+        model.fusion,
+        gain=model.fusion.gain[columns],
+        bias=model.fusion.bias[columns],
+        shares=None if model.fusion.shares is None else model.fusion.shares[:, columns],
+    )
     prior = np.where(known, model.prior[columns], np.nan)
     return Model(model.modalities, heads, calibrations, prior, fusion)
 

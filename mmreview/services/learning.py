@@ -133,6 +133,7 @@ class Learning:
             parent=parent,
             parent_folder=self._folder / parent.folder if parent else None,
             parent_table=self._cases.label_table(parent.through_seq) if parent else None,
+            families=self._families(),
         )
 
     def _register(
@@ -219,8 +220,12 @@ class Learning:
                 folds=folds,
                 seed=seed,
                 weight=weight or LambdaChoice(),
+                families=self._families(),
             )
         )
+
+    def _families(self) -> tuple[str, ...]:
+        return tuple(finding.group for finding in self._cases.schema.findings)
 
     def labels(self) -> LabelTable:
         """The labels that hold now."""

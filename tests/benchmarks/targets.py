@@ -30,9 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.domain.cases import Case, Partition
-from mmreview.domain.versions import LambdaChoice
 from mmreview.ml import metrics
 from mmreview.ml.evaluation import Unseen, comparable, unseen_opinions
+from mmreview.ml.recipe import Recipe
 from mmreview.ml.samples import gather
 
 Floats = NDArray[np.float64]
@@ -261,8 +261,7 @@ def opinions_of(
     truth, _ = comparable(samples)
     found = []
     for seed in range(seeds):
-        work = unseen_opinions(samples, folds=5, seed=seed, weight=LambdaChoice())
-        found.append(_result(work))
+        found.append(_result(unseen_opinions(samples, folds=5, recipe=Recipe(seed=seed))))
     return truth, samples.groups, found
 
 

@@ -11,6 +11,7 @@ from mmreview.ml.fusion.additive import AdditiveFusion
 from mmreview.ml.fusion.average import Average
 from mmreview.ml.fusion.material import Material
 from mmreview.ml.fusion.pooling import Pooling
+from mmreview.ml.fusion.soft import Soft
 
 
 class Fusion(Protocol):
@@ -25,7 +26,7 @@ class Fusion(Protocol):
         ...
 
 
-FUSIONS: dict[str, type[Fusion]] = {fusion.name: fusion for fusion in (Pooling, Average)}
+FUSIONS: dict[str, type[Fusion]] = {fusion.name: fusion for fusion in (Pooling, Soft, Average)}
 
 
 class FusionNotFound(MmreviewError):

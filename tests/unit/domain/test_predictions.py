@@ -26,6 +26,40 @@ def test_a_what_if_is_the_exact_sum_of_its_contributions():
     assert finding.fused == pytest.approx(sigmoid(-0.5 + 1.6 - 0.2))
 
 
+def test_a_finding_with_its_own_weights_keeps_its_stand_in_a_what_if():
+    units = {"image": 2.0, "text": -1.0}
+    known = {"image": 0.9, "text": 0.2}
+    findings = tuple(
+        FindingPrediction(
+            name, 0.5, known, {}, prior=0.0, units=units, conflict=0.3,
+            weights={"image": own, "text": 1 - own},
+        )
+        for name, own in (("Edema", 0.8), ("Nodule", 0.4), ("Fracture", 0.0))
+    )
+    whole = Prediction("a", 1, {"image": 0.4, "text": 0.6}, findings, reweightable=True)
+
+    def moved(image: float) -> list[float]:
+        weights = {"image": image, "text": 1 - image}
+        found = whole.reweighted(weights).findings
+        for finding in found:
+            total = sum(w * units[m] for m, w in finding.weights.items())
+            assert finding.fused == pytest.approx(sigmoid(total))
+        return [finding.weights["image"] for finding in found]
+
+    assert moved(0.4) == pytest.approx([0.8, 0.4, 0.0])
+    edema, nodule, fracture = moved(0.6)
+    assert 1 > edema > nodule > fracture
+    assert edema / (1 - edema) == pytest.approx(0.8 / 0.2 * (0.6 / 0.4) / (0.4 / 0.6))
+    assert moved(1.0) == pytest.approx([1.0, 1.0, 1.0])
+    assert moved(0.0) == pytest.approx([0.0, 0.0, 0.0])
+
+
+def test_a_finding_without_an_opinion_has_none_in_a_what_if():
+    none = FindingPrediction("Edema", None, {}, {}, prior=0.0, units={}, conflict=None)
+    whole = Prediction("a", 1, {"image": 0.5, "text": 0.5}, (none,), reweightable=True)
+    assert whole.reweighted({"image": 1.0, "text": 0.0}).findings[0].fused is None
+
+
 def test_opposite_certainties_are_one_bit_apart_and_equal_ones_none():
     assert jensen_shannon_bits(0.0, 1.0) == pytest.approx(1.0)
     assert jensen_shannon_bits(0.3, 0.3) == 0.0

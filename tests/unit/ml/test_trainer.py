@@ -12,6 +12,8 @@ from mmreview.domain.cases import Partition
 from mmreview.domain.errors import BundleInvalid, FeaturesMissing, MmreviewError, TooFewLabels
 from mmreview.domain.predictions import jensen_shannon_bits, sigmoid
 from mmreview.domain.versions import LambdaChoice
+from mmreview.ml.fusion import FUSIONS
+from mmreview.ml.recipe import Recipe
 
 
 def test_contributions_add_up_exactly(make_world, make_rounds):
@@ -298,7 +300,8 @@ def test_evaluate_gives_a_row_for_each_finding_and_opinion(make_world, make_roun
             break
     assert done == sorted(done)
     assert (found["cases"], found["groups"], found["folds"]) == (160, 80, 4)
-    opinions = {"fused", "image", "text", "fusion:average", "fusion:concatenation"}
+    others = {f"fusion:{name}" for name in FUSIONS if name != Recipe.fusion}
+    opinions = {"fused", "image", "text", "fusion:concatenation", *others}
     rows = {(row["finding"], row["opinion"]): row for row in found["rows"]}
     assert len(rows) == len(found["rows"])
     assert set(rows) == {(f, o) for f in (*world.findings, "macro") for o in opinions}

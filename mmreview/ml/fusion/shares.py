@@ -1,0 +1,78 @@
+"""From each finding's own weights to a fitted fusion: silent modalities, gain and bias, the mean.
+
+The fusions that weigh every finding for itself (``soft``, ``stacking``, ``complement``) say only
+how; what follows is the same for all and stands here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmreview.domain.versions import LambdaChoice
+from mmreview.ml.calibration import fit_scale
+from mmreview.ml.fusion.additive import AdditiveFusion, manual_weights
+from mmreview.ml.fusion.material import Material
+
+Floats = NDArray[np.float64]
+
+#: How many observations the identity counts for when gain and bias are fitted.
+_PSEUDO = 50.0
+
+
+def heard(material: Material) -> NDArray[np.bool_]:
+    """(modalities, findings): where a modality has a head for a finding."""
+    return np.stack([material.taught[m] for m in material.modalities])
+
+
+def evidence(material: Material) -> Floats:
+    """(modalities, n, findings) evidence."""
+    return np.stack([material.evidence[m] for m in material.modalities])
+
+
+def fitted(
+    material: Material, shares: Floats, *, weight: LambdaChoice, sums: Floats | None = None
+) -> AdditiveFusion:
+    """The fusion that weighs by ``shares`` (modalities, findings), or as was set by hand.
+
+    A modality without a head for a finding gives its share to the others. Gain and bias are fitted
+    to the held-out evidence, drawn to ``sums`` (findings,; what the weights add up to; 1) and 0.
+    """
+    found = mean = _among_heard(shares, heard(material))
+    if weight.mode == "manual" and weight.value is not None:
+        values = list(manual_weights(material.modalities, weight.value).values())
+        by_hand = np.repeat(np.array(values)[:, None], shares.shape[1], axis=1)
+        mean, found, sums = by_hand, _among_heard(by_hand, heard(material)), None
+    pooled = np.einsum("mf,mnf->nf", found, evidence(material))
+    seen = (~np.isnan(material.truth)).astype(np.float64)
+    gain, bias = fit_scale(
+        pooled, np.nan_to_num(material.truth), seen, base=material.prior,
+        centre=1.0 if sums is None else sums, pseudo=_PSEUDO,
+    )
+    any_head = heard(material).any(axis=0)  # without any the opinion is the prior
+    serving = _mean(material, mean)
+    crossed = _mean(material, _among_heard(shares, heard(material)))
+    return AdditiveFusion(
+        weights=serving,
+        weights_cv=crossed,
+        weights_learned=crossed,
+        gain=np.where(any_head, np.maximum(gain, 0.0), 1.0),
+        bias=np.where(any_head, bias, 0.0),
+        shares=found,
+    )
+
+
+def _among_heard(shares: Floats, there: NDArray[np.bool_]) -> Floats:
+    """Shares that add up to 1 over the modalities that have a head; as they are where none has."""
+    part = np.where(there | ~there.any(axis=0), shares, 0.0)
+    total = part.sum(axis=0)
+    even = there / np.maximum(there.sum(axis=0), 1)
+    return np.where(total > 1e-12, part / np.where(total > 1e-12, total, 1.0), even)
+
+
+def _mean(material: Material, shares: Floats) -> dict[str, float]:
+    """The mean over the findings with a head; over all if none has one."""
+    taught = heard(material).any(axis=0)
+    mean = shares[:, taught if taught.any() else slice(None)].mean(axis=1)
+    mean = mean / mean.sum()
+    return dict(zip(material.modalities, mean.tolist(), strict=True))

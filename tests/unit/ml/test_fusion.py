@@ -1,0 +1,170 @@
+"""The fusions on held-out evidence with known truth: whom they trust, and that sums are exact."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mmreview.domain.predictions import sigmoid
+from mmreview.domain.versions import LambdaChoice
+from mmreview.ml.fusion import FUSIONS, fusion_named
+from mmreview.ml.fusion.material import Material, families_of
+from mmreview.ml.fusion.soft import Soft, pooled
+
+
+def made(signals, *, rows=300, seed=0, families=None, taught=None):
+    """Calibrated evidence: ``signals[m][t]`` is how clearly modality m sees finding t (logits of
+    a Gaussian score at that distance)."""
+    rng = np.random.default_rng(seed)
+    names = tuple(signals)
+    findings = len(signals[names[0]])
+    truth = (rng.random((rows, findings)) < 0.4).astype(float)
+    evidence = {}
+    for m in names:
+        far = np.array(signals[m])
+        score = truth * far + rng.standard_normal(truth.shape)
+        evidence[m] = far * score - far**2 / 2
+    groups = np.arange(rows) // 2
+    taught = taught or {m: np.ones(findings, bool) for m in names}
+    return Material(
+        modalities=names,
+        evidence={m: np.where(taught[m], evidence[m], 0.0) for m in names},
+        truth=truth,
+        prior=np.full(findings, np.log(0.4 / 0.6)),
+        folds=(groups % 5).astype(np.int8),
+        taught=taught,
+        groups=groups,
+        families=np.zeros(findings, int) if families is None else np.array(families),
+    )
+
+
+def fit(fusion, material, weight=None):
+    work = fusion.fit(material, weight=weight or LambdaChoice())
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            return done.value
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+def test_every_fusion_is_an_exact_sum_of_its_shares(name):
+    material = made({"image": [1.0, 0.5, 0.2], "text": [0.2, 0.5, 1.0], "values": [0.3] * 3})
+    fused = fit(fusion_named(name), material).combine(
+        material.evidence, np.broadcast_to(material.prior, material.truth.shape)
+    )
+    total = fused.prior + sum(fused.shares[m] * fused.units[m] for m in material.modalities)
+    assert np.abs(total - fused.logits).max() < 1e-12
+    assert np.allclose(sum(fused.shares.values()), 1.0)
+    assert np.allclose(fused.weights.sum(axis=1), 1.0)
+    assert fused.complete.all()
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+def test_every_fusion_leaves_a_single_modality_its_own_opinion(name):
+    material = made({"image": [1.0, 0.5], "text": [0.2, 0.5]})
+    prior = np.broadcast_to(material.prior, material.truth.shape)
+    lacking = {**material.evidence, "text": np.full_like(material.truth, np.nan)}
+    fused = fit(fusion_named(name), material).combine(lacking, prior)
+    assert np.array_equal(fused.logits, prior + material.evidence["image"])
+    assert fused.weights.tolist() == [[1.0, 0.0]] * len(prior)
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+def test_every_fusion_obeys_a_weight_set_by_hand(name):
+    material = made({"image": [1.0, 0.5], "text": [0.2, 0.5]})
+    fitted = fit(fusion_named(name), material, LambdaChoice("manual", 0.3))
+    assert fitted.weights == pytest.approx({"image": 0.3, "text": 0.7})
+    assert np.allclose(fitted.own_shares(), [[0.3] * 2, [0.7] * 2])
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+def test_every_fusion_lives_without_a_labelled_case(name):
+    material = made({"image": [1.0], "text": [1.0]}, rows=0)
+    fitted = fit(fusion_named(name), material)
+    assert fitted.weights == pytest.approx({"image": 0.5, "text": 0.5})
+    assert np.allclose(fitted.gain, 1.0)
+    assert np.allclose(fitted.bias, 0.0)
+
+
+def test_soft_trusts_each_finding_s_better_modality():
+    material = made({"image": [2.0, 0.1, 1.0], "text": [0.1, 2.0, 1.0]}, rows=600)
+    shares = fit(Soft(), material).own_shares()
+    assert shares[0, 0] > 0.95
+    assert shares[0, 1] < 0.05
+    assert 0.1 < shares[0, 2] < 0.9
+
+
+def test_soft_lets_a_family_speak_for_a_finding_with_few_labels():
+    signals = {"image": [1.2] * 6, "text": [0.3] * 6}
+    material = made(signals, rows=400)
+    material.truth[12:, 5] = np.nan
+    alone = np.array([0, 0, 0, 0, 0, 1])
+    together = fit(Soft(), material).own_shares()[0, 5]
+    apart = fit(Soft(), made_with(material, families=alone)).own_shares()[0, 5]
+    assert together > 0.9
+    assert abs(apart - 0.5) < abs(together - 0.5)
+
+
+def made_with(material, **changes):
+    from dataclasses import replace
+
+    return replace(material, **changes)
+
+
+def test_soft_hears_only_modalities_that_have_a_head():
+    taught = {"image": np.array([True, True]), "text": np.array([False, True])}
+    material = made({"image": [0.5, 0.5], "text": [2.0, 2.0]}, taught=taught)
+    shares = fit(Soft(), material).own_shares()
+    assert shares[:, 0].tolist() == [1.0, 0.0]
+    assert shares[1, 1] > 0.9
+
+
+def test_a_finding_without_an_estimate_takes_its_family_s():
+    means, spread = pooled(
+        np.array([0.2, 0.3, 0.25, np.nan]), np.array([0.01, 0.01, 0.01, np.inf]), np.zeros(4, int)
+    )
+    assert means[3] == pytest.approx(0.25)
+    assert np.isfinite(spread).all()
+    nothing, wide = pooled(np.array([np.nan]), np.array([np.inf]), np.zeros(1, int))
+    assert nothing.tolist() == [0.0]
+    assert wide.tolist() == [1.0]
+
+
+def test_small_families_join_the_rest():
+    names = ("Lung", "Lung", "Lung", "Heart", "", "Lung")
+    assert families_of(names, 6).tolist() == [1, 1, 1, 0, 0, 1]
+    assert families_of((), 2).tolist() == [0, 0]
+
+
+def test_a_version_serves_and_tells_each_finding_s_own_weight(make_world, make_rounds):
+    world = make_world(signal={"image": 1.0, "text": 0.6})
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table(), fusion="soft")
+    predictor = rounds.load(version)
+    card = json.loads((rounds.folder / version.folder / "card.json").read_text())
+    prediction = predictor.predict([world.case(0)])[0]
+    assert prediction.weights == predictor.weights
+    own = [finding.weights for finding in prediction.findings]
+    assert own == list(card["lambda"]["per_finding"].values())
+    assert np.mean([w["image"] for w in own]) == pytest.approx(prediction.weights["image"])
+    for finding in prediction.findings:
+        logit = finding.prior + sum(finding.contributions.values())
+        assert finding.fused == pytest.approx(sigmoid(logit), abs=1e-12)
+        for m, contribution in finding.contributions.items():
+            assert contribution == finding.weights[m] * finding.units[m]
+
+
+def test_a_soft_version_teaches_the_next_with_other_findings(make_world, make_rounds):
+    world = make_world()
+    rounds = make_rounds(world)
+    first, _ = rounds.train(world.table(), fusion="soft")
+    turned = rounds.findings = tuple(reversed(world.findings))
+    table = world.table(targets=world.truth[:, ::-1].copy(), seq=2)
+    second, result = rounds.train(table, number=2, parent=first, fusion="soft")
+    assert result.gate.accepted
+    before, after = (rounds.load(v).predict([world.case(3)])[0] for v in (first, second))
+    known = {f.finding: f for f in before.findings}
+    for finding in after.findings:
+        assert finding.fused == pytest.approx(known[finding.finding].fused, abs=0.05)
+    assert turned == tuple(f.finding for f in after.findings)

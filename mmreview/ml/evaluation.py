@@ -27,8 +27,9 @@ from mmreview.ml.samples import Samples
 Floats = NDArray[np.float64]
 
 _LEAST_COMPLETE = 20
-#: The baseline that is no late fusion: one head on all features side by side.
-CONCATENATION = "concatenation"
+#: The baselines that are no sum of contributions, so that no version serves them: one head on all
+#: features side by side, and the mean of the modalities' probabilities.
+CONCATENATION, VOTE = "concatenation", "vote"
 
 
 def comparable(samples: Samples) -> tuple[Floats, str]:
@@ -156,6 +157,8 @@ def _outer_fold(
                 yield 0.65
             values = other.opinions(test.features, test.present).probabilities["fused"]
             opinions[f"fusion:{name}"] = values
+    votes = [np.where(test.complete[:, None], opinions[m], np.nan) for m in train.modalities]
+    opinions[f"fusion:{VOTE}"] = np.mean(votes, axis=0)
     if len(train.modalities) > 1 and train.complete.any():
         values = yield from _concatenated(train, test, fitted, recipe.seed)
         opinions[f"fusion:{CONCATENATION}"] = values

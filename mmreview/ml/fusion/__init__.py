@@ -9,7 +9,9 @@ from mmreview.domain.errors import MmreviewError
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.fusion.additive import AdditiveFusion
 from mmreview.ml.fusion.average import Average
+from mmreview.ml.fusion.late import Stacking, WeightedAverage
 from mmreview.ml.fusion.material import Material
+from mmreview.ml.fusion.mixture import Mixture
 from mmreview.ml.fusion.pooling import Pooling
 from mmreview.ml.fusion.soft import Soft
 
@@ -26,7 +28,10 @@ class Fusion(Protocol):
         ...
 
 
-FUSIONS: dict[str, type[Fusion]] = {fusion.name: fusion for fusion in (Pooling, Soft, Average)}
+FUSIONS: dict[str, type[Fusion]] = {
+    fusion.name: fusion
+    for fusion in (Mixture, Soft, Pooling, Average, WeightedAverage, Stacking)
+}
 
 
 class FusionNotFound(MmreviewError):

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.fusion.additive import AdditiveFusion
 from mmreview.ml.fusion.material import Material
-from mmreview.ml.fusion.shares import evidence, fitted
+from mmreview.ml.fusion.shares import evidence, fitted, heard
 
 Floats = NDArray[np.float64]
 
 #: What standard errors are multiplied with: inner folds share most of their training rows, so
 #: losses of different folds are not independent.
-_WIDEN = 2.0
+_WIDEN = 1.5
 
 
 class Soft:
@@ -49,20 +49,22 @@ def soft_shares(material: Material) -> Floats:
     """(modalities, findings) weights that sum to 1 for each finding."""
     count, findings = len(material.modalities), material.truth.shape[1]
     belief = np.zeros((count, findings))  # sums of log-beliefs
-    losses = _losses(material)
+    losses = log_losses(material, evidence(material))
+    there = heard(material)
     for first, second in combinations(range(count), 2):
-        gap, variance = differences(losses[second] - losses[first], material)
-        middle, spread = pooled(gap, variance, material.families)
+        # A silent modality is no worse one: it must not speak for the family.
+        gaps = np.where(there[first] & there[second], losses[second] - losses[first], np.nan)
+        middle, spread = pooled(*differences(gaps, material), material.families)
         z = middle / np.sqrt(np.maximum(spread, 1e-12))
-        belief[first] += _log_normal(z)
-        belief[second] += _log_normal(-z)
+        belief[first] += np.log(np.maximum(normal(z), 1e-300))
+        belief[second] += np.log(np.maximum(normal(-z), 1e-300))
     belief = np.exp(belief - belief.max(axis=0))
     return belief / belief.sum(axis=0)
 
 
-def _losses(material: Material) -> Floats:
-    """(modalities, n, findings) log-loss of each calibrated opinion, NaN unlabelled."""
-    logits = evidence(material) + material.prior
+def log_losses(material: Material, signal: Floats) -> Floats:
+    """(…, n, findings) log-loss of opinions that move the belief by ``signal``; NaN unlabelled."""
+    logits = signal + material.prior
     return np.logaddexp(0.0, logits) - material.truth * logits
 
 
@@ -119,7 +121,6 @@ def _posterior(means: Floats, variances: Floats) -> tuple[Floats, Floats]:
     return middle, spread + shrink**2 * float(se2.mean()) / math.sqrt(count)
 
 
-def _log_normal(z: Floats) -> Floats:
-    """log Φ(z)."""
-    values = [math.log(max(0.5 * math.erfc(-x / math.sqrt(2.0)), 1e-300)) for x in z.tolist()]
-    return np.array(values)
+def normal(z: Floats) -> Floats:
+    """Φ(z), the standard normal distribution."""
+    return np.array([0.5 * math.erfc(-x / math.sqrt(2.0)) for x in z.tolist()])

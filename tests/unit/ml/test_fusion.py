@@ -1,6 +1,7 @@
 """The fusions on held-out evidence with known truth: whom they trust, and that sums are exact."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.fusion import FUSIONS, fusion_named
 from mmreview.ml.fusion.material import Material, families_of
 from mmreview.ml.fusion.soft import Soft, pooled
+from mmreview.ml.metrics import auroc
 
 
 def made(signals, *, rows=300, seed=0, families=None, taught=None):
@@ -101,15 +103,9 @@ def test_soft_lets_a_family_speak_for_a_finding_with_few_labels():
     material.truth[12:, 5] = np.nan
     alone = np.array([0, 0, 0, 0, 0, 1])
     together = fit(Soft(), material).own_shares()[0, 5]
-    apart = fit(Soft(), made_with(material, families=alone)).own_shares()[0, 5]
+    apart = fit(Soft(), replace(material, families=alone)).own_shares()[0, 5]
     assert together > 0.9
     assert abs(apart - 0.5) < abs(together - 0.5)
-
-
-def made_with(material, **changes):
-    from dataclasses import replace
-
-    return replace(material, **changes)
 
 
 def test_soft_hears_only_modalities_that_have_a_head():
@@ -129,6 +125,52 @@ def test_a_finding_without_an_estimate_takes_its_family_s():
     nothing, wide = pooled(np.array([np.nan]), np.array([np.inf]), np.zeros(1, int))
     assert nothing.tolist() == [0.0]
     assert wide.tolist() == [1.0]
+
+
+def test_mixture_adds_up_what_complements_and_soft_does_not():
+    material = made({"image": [1.0] * 6, "text": [0.7] * 6}, rows=400)
+    unseen = made({"image": [1.0] * 6, "text": [0.7] * 6}, rows=2000, seed=9)
+    gain = {name: fused_gain(fusion_named(name), material, unseen) for name in FUSIONS}
+    assert gain["mixture"] > 0.03
+    assert gain["mixture"] > gain["soft"] + 0.01
+    assert gain["mixture"] > gain["average"] - 0.005
+
+
+def test_mixture_stays_with_the_one_that_knows():
+    signals = {"image": [1.2] * 6, "text": [0.0] * 6}
+    material, unseen = made(signals, rows=200), made(signals, rows=2000, seed=9)
+    assert abs(fused_gain(fusion_named("mixture"), material, unseen)) < 0.001
+
+
+def fused_gain(fusion, material, unseen):
+    """The mean difference in AUROC of the fused opinion and the better modality."""
+    prior = np.broadcast_to(unseen.prior, unseen.truth.shape)
+    fused = fit(fusion, material).combine(unseen.evidence, prior).logits
+    gaps = []
+    for t in range(unseen.truth.shape[1]):
+        own = [auroc(unseen.truth[:, t], e[:, t]) for e in unseen.evidence.values()]
+        gaps.append(auroc(unseen.truth[:, t], fused[:, t]) - max(own))
+    return float(np.mean(gaps))
+
+
+@pytest.mark.parametrize("name", ["weighted", "stacking"])
+def test_late_fusions_hear_what_each_modality_explains(name):
+    signals = {"image": [2.0, 0.1], "text": [0.1, 2.0]}
+    material, unseen = made(signals, rows=600), made(signals, rows=2000, seed=9)
+    assert fused_gain(fusion_named(name), material, unseen) > -0.003
+
+
+def test_the_average_is_weighted_by_skill():
+    material = made({"image": [2.0, 0.1], "text": [0.1, 2.0]}, rows=600)
+    shares = fit(fusion_named("weighted"), material).own_shares()
+    assert shares[0, 0] > 0.9
+    assert shares[1, 1] > 0.9
+
+
+def test_stacking_starts_from_equal_weights():
+    material = made({"image": [1.0], "text": [1.0]}, rows=8)
+    shares = fit(fusion_named("stacking"), material).own_shares()
+    assert 0.3 < shares[0, 0] < 0.7
 
 
 def test_small_families_join_the_rest():

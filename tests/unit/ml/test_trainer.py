@@ -301,7 +301,7 @@ def test_evaluate_gives_a_row_for_each_finding_and_opinion(make_world, make_roun
     assert done == sorted(done)
     assert (found["cases"], found["groups"], found["folds"]) == (160, 80, 4)
     others = {f"fusion:{name}" for name in FUSIONS if name != Recipe.fusion}
-    opinions = {"fused", "image", "text", "fusion:concatenation", *others}
+    opinions = {"fused", "image", "text", "fusion:concatenation", "fusion:vote", *others}
     rows = {(row["finding"], row["opinion"]): row for row in found["rows"]}
     assert len(rows) == len(found["rows"])
     assert set(rows) == {(f, o) for f in (*world.findings, "macro") for o in opinions}

@@ -1,0 +1,87 @@
+"""One is enough, or both are needed: the soft weight, and the sum of evidence where it is proved.
+
+Two modalities that see the same thing should be weighed (``soft``: the better one counts); two that
+see independent things should be added up (naive Bayes: their log-likelihood ratios add). A finding
+is fused by weights between the two, ``(1 - w)·λ_m + w·s/M``: s is the family's common gain on the
+sum, cross-fitted, and ``w = Φ(m/√v - 2)`` the belief that the sum has the lower held-out log-loss
+by two standard errors, shrunk within the family as soft's is. The two standard errors are the
+price of the promise that a fused opinion is not worse than its better half: on findings where soft
+does well the sum must not come in by chance, and where modalities really complement each other the
+family soon shows more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmreview.domain.versions import LambdaChoice
+from mmreview.ml.calibration import fit_scale
+from mmreview.ml.fusion.additive import AdditiveFusion
+from mmreview.ml.fusion.material import Material
+from mmreview.ml.fusion.shares import evidence, fitted, heard
+from mmreview.ml.fusion.soft import differences, log_losses, normal, pooled, soft_shares
+
+Floats = NDArray[np.float64]
+
+#: Standard errors by which the sum of evidence must be better to be believed half.
+_PROOF = 2.0
+
+
+class Mixture:
+    """Between the soft weight and the sum of evidence, each finding for itself."""
+
+    name = "mixture"
+
+    def fit(
+        self, material: Material, *, weight: LambdaChoice
+    ) -> Generator[None, None, AdditiveFusion]:
+        """See ``fusion.Fusion``. Every mode but ``manual`` serves the mixture's weights."""
+        shares = soft_shares(material)
+        yield
+        coefficients = shares
+        if len(material.modalities) > 1:
+            belief = _belief_in_sum(material, shares)
+            yield
+            rows = np.ones(len(material.truth), bool)
+            each = _gain(material, rows) / len(material.modalities)
+            coefficients = (1 - belief) * shares + belief * each
+        sums = coefficients.sum(axis=0)
+        return fitted(material, coefficients / sums, weight=weight, sums=sums)
+
+
+def _belief_in_sum(material: Material, shares: Floats) -> Floats:
+    """(findings,) w; 0 where fewer than two modalities have a head."""
+    signals = evidence(material)
+    several = heard(material).sum(axis=0) > 1
+    summed = np.zeros(material.truth.shape)
+    for fold in np.unique(material.folds):
+        inside = material.folds == fold
+        summed[inside] = _gain(material, ~inside) * signals[:, inside].mean(axis=0)
+    weighed = np.einsum("mf,mnf->nf", shares, signals)
+    gaps = log_losses(material, weighed) - log_losses(material, summed)
+    middle, spread = pooled(
+        *differences(np.where(several, gaps, np.nan), material), material.families
+    )
+    sure = normal(middle / np.sqrt(np.maximum(spread, 1e-12)) - _PROOF)
+    return np.where(several, sure, 0.0)
+
+
+def _gain(material: Material, rows: NDArray[np.bool_]) -> Floats:
+    """(findings,) the gain on the modalities' mean evidence that suits each family on ``rows``."""
+    gain = np.ones(material.truth.shape[1])
+    mean = evidence(material).mean(axis=0)
+    several = heard(material).sum(axis=0) > 1
+    for family in np.unique(material.families):
+        columns = (material.families == family) & several
+        known = rows[:, None] & columns & ~np.isnan(material.truth)
+        if known.any():
+            prior = np.broadcast_to(material.prior, known.shape)[known]
+            slope, _ = fit_scale(
+                mean[known][:, None], material.truth[known][:, None],
+                np.ones((int(known.sum()), 1)), base=prior[:, None],
+            )
+            gain[columns] = max(float(slope[0]), 0.0)
+    return gain

@@ -272,13 +272,14 @@ def correct(
 @cli.command()
 def train(
     project: ProjectArgument,
-    fusion: Annotated[str, typer.Option(help="The fusion's name.")] = "",
+    fusion: Annotated[str, typer.Option(help="A fusion's name; auto: whichever is best.")] = "",
     weight: Annotated[str, typer.Option("--lambda", help="manual:0.6, cv or learned.")] = "",
     seed: SeedOption = 0,
     reader: ReaderOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Fit a version on the labels that hold; it serves if the gate lets it."""
+    from mmreview.reporting import search_table
     from mmreview.services.learning import TrainingOptions, parse_weight
 
     with opened_desk(project, as_json=as_json) as (console, desk):
@@ -294,9 +295,10 @@ def train(
         console.run(desk.predicting.score_all())
         verdict = tr(version.gate["reason"], **version.gate["params"])
         payload = {**_version(version), "version": version.id, "gate": dict(version.gate)}
-        console.result(
-            payload, tr("cli.trained", version=version.id, role=str(version.role), verdict=verdict)
-        )
+        text = tr("cli.trained", version=version.id, role=str(version.role), verdict=verdict)
+        if "search" in version.metrics:
+            text += "\n\n" + search_table(version.metrics["search"])
+        console.result(payload, text)
 
 
 @cli.command()

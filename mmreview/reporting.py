@@ -85,6 +85,32 @@ def evaluation_table(result: Mapping[str, Any]) -> str:
     return f"{whole}\n\n{table(header, means)}"
 
 
+def search_table(found: Mapping[str, Any]) -> str:
+    """What a search for the fusion tried (``ml.search``): a line for each, with the interval of
+    its AUROC, how far the default is ahead of it and how far it is ahead of the better modality."""
+    code = "cli.search_kept" if found["chosen"] == found["default"] else "cli.search_found"
+    head = tr(
+        code, chosen=found["chosen"], default=found["default"], cases=found["cases"],
+        groups=found["groups"], folds=found["folds"],
+    )
+    rows = [
+        (
+            row["fusion"],
+            _number(row["auroc"]),
+            _interval((row.get("intervals") or {}).get("auroc")),
+            _difference(row.get("difference")),
+            None if row["ahead"] is None else f"{row['ahead']:+.3f}",
+            _number(row["log_loss"]),
+            _number(row["ece"]),
+        )
+        for row in found["rows"]
+    ]
+    header = (
+        "", "auroc", "95 %", tr("cli.default_less"), tr("cli.ahead_of_better"), "log_loss", "ece"
+    )
+    return f"{head}\n{table(header, rows)}"
+
+
 def versions_table(versions: Sequence[Version]) -> str:
     """The ``versions`` verb's table."""
     if not versions:

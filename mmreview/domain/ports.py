@@ -298,7 +298,8 @@ class Predictor(Protocol):
 class TrainingRequest:
     """A snapshot to train on. ``parent`` warm-starts; ``parent_table`` are the labels that it
     knew, for a fair comparison of recipes while the audit set is too small. ``families`` are the
-    schema's group of each finding: findings of one family teach each other's weights."""
+    schema's group of each finding: findings of one family teach each other's weights. The
+    ``fusion`` ``auto`` is found by measurement; the result names it."""
 
     version: int
     table: LabelTable
@@ -341,12 +342,13 @@ class Trainer(Protocol):
 
     def evaluate(
         self, table: LabelTable, *, findings: tuple[str, ...], folds: int, seed: int,
-        weight: LambdaChoice, families: tuple[str, ...] = (),
+        weight: LambdaChoice, families: tuple[str, ...] = (), fusion: str | None = None,
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Grouped nested cross-validation. Returns ``{"cases", "groups", "folds", "rows": [
         {"finding", "opinion", "positives", "n", "auroc", "ap", "f1", "recall", "accuracy",
-        "ece", …}]}`` with ``finding`` = ``macro`` for the means and ``opinion`` one of ``fused``,
-        the modalities and each other fusion (``fusion:NAME``). Each row also holds
+        "ece", …}]}`` with ``finding`` = ``macro`` for the means and ``opinion`` one of ``fused``
+        (by ``fusion``, or the default), the modalities and each other fusion (``fusion:NAME``).
+        Each row also holds
         ``intervals`` {measure: [low, high]}, ``ece_perfect`` (what a perfect model would show)
         and, but for ``fused``, ``difference`` {measure: [fused less this, low, high]};
         ``micro`` beside ``rows`` holds a row for each opinion over all labels together."""

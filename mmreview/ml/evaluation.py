@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.domain.progress import Progress
-from mmreview.domain.versions import LambdaChoice
 from mmreview.ml import folds as grouping
 from mmreview.ml import gate, metrics, uncertainty
 from mmreview.ml.calibration import calibrate, sigmoid
@@ -111,13 +110,11 @@ class Unseen:
 
 
 def nested(
-    samples: Samples, *, findings: tuple[str, ...], folds: int, seed: int, weight: LambdaChoice,
-    families: tuple[str, ...] = (),
+    samples: Samples, *, findings: tuple[str, ...], folds: int, recipe: Recipe
 ) -> Generator[Progress, None, dict[str, Any]]:
     """Grouped nested cross-validation: what ``domain.ports.Trainer.evaluate`` says."""
-    recipe = Recipe(weight=weight, seed=seed, families=families)
     unseen = yield from unseen_opinions(samples, folds=folds, recipe=recipe)
-    return (yield from judged(samples, unseen, findings=findings, seed=seed))
+    return (yield from judged(samples, unseen, findings=findings, seed=recipe.seed))
 
 
 def judged(

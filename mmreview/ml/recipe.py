@@ -48,7 +48,7 @@ class Recipe:
     model of all rows gets calibration and fusion (an outer fold of ``evaluate`` needs no more).
     ``families`` names each finding's family (the schema's group); empty: all are of one."""
 
-    fusion: str = "pooling"
+    fusion: str = "mixture"
     weight: LambdaChoice = field(default_factory=LambdaChoice)
     seed: int = 0
     spreads: Mapping[str, float] | None = None

@@ -27,7 +27,7 @@ from mmreview.domain.versions import GateVerdict, LambdaChoice, Version
 from mmreview.ml import bundle as bundles
 from mmreview.ml import evaluation, gate
 from mmreview.ml.bundle import Bundle
-from mmreview.ml.fusion import fusion_named
+from mmreview.ml.fusion import AUTO, fusion_named
 from mmreview.ml.model import Model
 from mmreview.ml.predictor import BundlePredictor
 from mmreview.ml.recipe import Ancestor, Fitted, Recipe, Step, fit
@@ -40,11 +40,14 @@ from mmreview.ml.samples import (
     require_labels,
     rows_of,
 )
+from mmreview.ml.search import Found, search
 
 Floats = NDArray[np.float64]
 
 #: The heads' regularisation is searched again once there are this many times the labels.
 _SEARCH_AGAIN = 1.5
+#: The share of a round that is done when a search for the fusion is.
+_SEARCHED = 0.7
 
 
 @dataclass(frozen=True)
@@ -65,20 +68,24 @@ class FusionTrainer:
     # --- training -----------------------------------------------------------------------------
 
     def train(self, request: TrainingRequest) -> Generator[TrainingStep, None, TrainingResult]:
-        """Train one version (see ``domain.ports.Trainer``).
+        """Train one version (see ``domain.ports.Trainer``). The fusion ``auto`` is searched for.
 
         Raises:
             TooFewLabels: no finding has enough labels of both kinds.
             FeaturesMissing: nothing that is labelled is encoded yet.
             FusionNotFound: there is no such fusion.
         """
-        fusion_named(request.fusion)
+        if request.fusion != AUTO:
+            fusion_named(request.fusion)
         require_labels(request.table)
         parent = self._parent(request)
         samples = yield from self._read(request.table, Partition.TRAIN, 0.0)
         audit = yield from self._read(request.table, Partition.AUDIT, 0.09)
         require_features(samples)
-        recipe = self._recipe(request, parent)
+        recipe, found, begun = self._recipe(request, parent), None, 0.1
+        if request.fusion == AUTO:
+            found = yield from _search(samples, recipe, request.findings)
+            recipe, begun = replace(recipe, fusion=found.fusion), _SEARCHED
         fitting = fit(samples, recipe, ancestor=parent.ancestor if parent else None)
         while True:
             try:
@@ -86,7 +93,7 @@ class FusionTrainer:
             except StopIteration as done:
                 fitted: Fitted = done.value
                 break
-            yield _training_step(step)
+            yield _training_step(step, begun)
         measuring = evaluation.measure_version(
             samples, fitted, audit, request.findings, seed=request.seed
         )
@@ -97,13 +104,15 @@ class FusionTrainer:
                 measured: dict[str, Any] = done.value
                 break
             yield TrainingStep("training.phase.measuring", 0.95)
+        if found is not None:
+            measured["search"] = found.table
         yield TrainingStep("training.phase.measuring", 0.97)
         verdict = _judge(request, samples, fitted, audit, parent)
         yield TrainingStep("training.phase.measuring", 0.99)
         card = self._card(request, recipe, samples, fitted, parent, measured)
         fold_of = dict(zip(samples.keys.tolist(), fitted.folds.tolist(), strict=True))
         sha256 = bundles.write(Bundle(fitted.models, fold_of, card), request.folder)
-        return TrainingResult(sha256, request.fusion, measured, verdict)
+        return TrainingResult(sha256, recipe.fusion, measured, verdict)
 
     def _read(
         self, table: LabelTable, partition: Partition, begun: float
@@ -168,7 +177,7 @@ class FusionTrainer:
             "findings": list(request.findings),
             "modalities": list(samples.modalities),
             "encoders": {m: self._features.fingerprint(m) for m in samples.modalities},
-            "fusion": request.fusion,
+            "fusion": recipe.fusion,
             "weight": str(request.weight),
             "lambda": {
                 "serving": dict(model.fusion.weights),
@@ -205,7 +214,7 @@ class FusionTrainer:
 
     def evaluate(
         self, table: LabelTable, *, findings: tuple[str, ...], folds: int, seed: int,
-        weight: LambdaChoice, families: tuple[str, ...] = (),
+        weight: LambdaChoice, families: tuple[str, ...] = (), fusion: str | None = None,
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Grouped nested cross-validation (see ``domain.ports.Trainer``)."""
         require_labels(table)
@@ -220,8 +229,10 @@ class FusionTrainer:
         require_features(samples)
         return (
             yield from evaluation.nested(
-                samples, findings=findings, folds=folds, seed=seed, weight=weight,
-                families=families,
+                samples, findings=findings, folds=folds,
+                recipe=Recipe(
+                    fusion or Recipe.fusion, weight=weight, seed=seed, families=families
+                ),
             )
         )
 
@@ -236,11 +247,25 @@ def _labels(table: LabelTable) -> int:
     return int((~np.isnan(table.targets[rows_of(table, Partition.TRAIN)])).sum())
 
 
-def _training_step(step: Step) -> TrainingStep:
+def _search(
+    samples: Samples, recipe: Recipe, findings: tuple[str, ...]
+) -> Generator[TrainingStep, None, Found]:
+    searching = search(samples, recipe, findings=findings)
+    while True:
+        try:
+            step = next(searching)
+        except StopIteration as done:
+            found: Found = done.value
+            return found
+        share = step.done / step.total
+        yield TrainingStep("training.phase.searching", 0.1 + (_SEARCHED - 0.1) * share)
+
+
+def _training_step(step: Step, begun: float) -> TrainingStep:
     trace = step.trace
     return TrainingStep(
         step.phase,
-        0.1 + 0.85 * step.share,
+        begun + (0.95 - begun) * step.share,
         iteration=trace.iteration,
         loss=trace.loss,
         held_out_loss=trace.held_out_loss,

@@ -31,7 +31,7 @@ from mmreview.domain.reads import EventKind, NewEvent
 from mmreview.domain.versions import LambdaChoice, Role, Version
 
 #: The fusion of a first version; later rounds keep the serving version's.
-DEFAULT_FUSION = "pooling"
+DEFAULT_FUSION = "mixture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,8 @@ class Learning:
         self, *, folds: int = 5, seed: int = 0, weight: LambdaChoice | None = None
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Grouped nested cross-validation of every opinion on the labels that hold (see
-        ``ports.Trainer.evaluate``)."""
+        ``ports.Trainer.evaluate``), the fused one by the serving version's fusion."""
+        champion = self._versions.champion()
         return (
             yield from self._trainer.evaluate(
                 self.labels(),
@@ -221,6 +222,7 @@ class Learning:
                 seed=seed,
                 weight=weight or LambdaChoice(),
                 families=self._families(),
+                fusion=champion.fusion if champion else DEFAULT_FUSION,
             )
         )
 

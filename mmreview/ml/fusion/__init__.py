@@ -34,6 +34,10 @@ FUSIONS: dict[str, type[Fusion]] = {
 }
 
 
+#: The name that stands for whichever fusion measures best (``ml.search``).
+AUTO = "auto"
+
+
 class FusionNotFound(MmreviewError):
     """No fusion has the name ``fusion``; ``known`` lists those there are."""
 
@@ -45,4 +49,4 @@ def fusion_named(name: str) -> Fusion:
     try:
         return FUSIONS[name]()
     except KeyError:
-        raise FusionNotFound(fusion=name, known=", ".join(FUSIONS)) from None
+        raise FusionNotFound(fusion=name, known=", ".join((*FUSIONS, AUTO))) from None

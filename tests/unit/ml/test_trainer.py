@@ -12,8 +12,10 @@ from mmreview.domain.cases import Partition
 from mmreview.domain.errors import BundleInvalid, FeaturesMissing, MmreviewError, TooFewLabels
 from mmreview.domain.predictions import jensen_shannon_bits, sigmoid
 from mmreview.domain.versions import LambdaChoice
-from mmreview.ml.fusion import FUSIONS
+from mmreview.ml.fusion import AUTO, FUSIONS
 from mmreview.ml.recipe import Recipe
+from mmreview.ml.search import choose
+from mmreview.services.learning import DEFAULT_FUSION
 
 
 def test_contributions_add_up_exactly(make_world, make_rounds):
@@ -126,10 +128,11 @@ def test_a_warm_start_is_short(make_world, make_rounds):
     assert live[0] < 1.05 * live[-1]
 
 
-def test_fused_is_not_worse_than_the_better_modality(make_world, make_rounds):
+@pytest.mark.parametrize("fusion", ["pooling", Recipe.fusion])
+def test_fused_is_not_worse_than_the_better_modality(make_world, make_rounds, fusion):
     for signal in ({"image": 1.0, "text": 1.0}, {"image": 1.2, "text": 0.0}):
         world = make_world(cases=500, signal=signal, seed=3)
-        _, result = make_rounds(world, str(signal["text"])).train(world.table())
+        _, result = make_rounds(world, str(signal["text"])).train(world.table(), fusion=fusion)
         auroc = result.metrics["auroc"]
         assert auroc["fused"] >= max(auroc["image"], auroc["text"]) - 0.01
         if signal["text"]:
@@ -237,6 +240,10 @@ def test_nothing_encoded_is_said(make_world, make_rounds):
         make_rounds(world).train(world.table())
 
 
+def test_the_default_of_the_project_is_the_recipe_s():
+    assert Recipe.fusion == DEFAULT_FUSION
+
+
 def test_an_unknown_fusion_is_refused(make_world, make_rounds):
     world = make_world()
     with pytest.raises(MmreviewError) as refused:
@@ -273,6 +280,39 @@ def test_three_modalities_need_no_other_code(make_world, make_rounds):
     assert result.metrics["auroc"]["fused"] > max(
         result.metrics["auroc"][m] for m in signal
     )
+
+
+def test_a_round_may_search_for_its_fusion(make_world, make_rounds):
+    world = make_world(cases=160)
+    rounds = make_rounds(world)
+    version, result = rounds.train(world.table(), fusion=AUTO)
+    fractions = [step.fraction for step in rounds.steps]
+    assert fractions == sorted(fractions)
+    assert "training.phase.searching" in {step.phase for step in rounds.steps}
+    table = json.loads(json.dumps(result.metrics["search"], allow_nan=False))
+    assert result.fusion == table["chosen"] == rounds.load(version).fusion
+    assert table["default"] == Recipe.fusion
+    assert (table["cases"], table["groups"], table["folds"]) == (160, 80, 5)
+    rows = {row["fusion"]: row for row in table["rows"]}
+    assert set(rows) == {*FUSIONS, "image", "text", "vote", "concatenation"}
+    for row in rows.values():
+        low, high = row["intervals"]["auroc"]
+        assert low <= row["auroc"] <= high
+    assert rows["image"]["ahead"] <= 0 < rows[Recipe.fusion]["ahead"]
+    card = json.loads((rounds.folder / version.folder / "card.json").read_text())
+    assert card["fusion"] == table["chosen"]
+    assert card["metrics"]["search"] == table
+
+
+def test_a_search_leaves_the_default_only_for_what_is_surely_better():
+    def row(fusion, *difference):
+        return {"fusion": fusion, "difference": {"log_loss": list(difference)}}
+
+    unsure = row("soft", 0.02, -0.01, 0.05)
+    small, large = row("pooling", 0.01, 0.005, 0.015), row("stacking", 0.03, 0.01, 0.05)
+    never = row("vote", 0.2, 0.1, 0.3)  # no version can serve it
+    assert choose([{"fusion": "mixture"}, unsure, never], default="mixture") == "mixture"
+    assert choose([unsure, small, large, never], default="mixture") == "stacking"
 
 
 def test_metrics_are_json_and_tell_their_basis(make_world, make_rounds):

@@ -10,7 +10,7 @@ from mmreview.domain.predictions import sigmoid
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.fusion import FUSIONS, fusion_named
 from mmreview.ml.fusion.material import Material, families_of
-from mmreview.ml.fusion.soft import Soft, pooled
+from mmreview.ml.fusion.soft import Soft, differences, pooled
 from mmreview.ml.metrics import auroc
 
 
@@ -114,6 +114,22 @@ def test_soft_hears_only_modalities_that_have_a_head():
     shares = fit(Soft(), material).own_shares()
     assert shares[:, 0].tolist() == [1.0, 0.0]
     assert shares[1, 1] > 0.9
+
+
+def test_two_patients_with_a_finding_are_a_sample_of_two():
+    material = made({"image": [1.0, 1.0], "text": [0.5, 0.5]}, rows=200)
+    gaps = np.random.default_rng(1).standard_normal(material.truth.shape)
+    material.truth[:] = 0.0
+    material.truth[:4, 0] = 1.0  # two patients
+    material.truth[:2, 1] = 1.0  # one
+    means, variances = differences(gaps, material)
+    assert variances[1] == np.inf
+    assert np.isnan(means[1])
+    many = material.truth.copy()
+    many[4:80:2, 0] = 1.0
+    entropy = [-r * np.log(r) - (1 - r) * np.log(1 - r) for r in (4 / 200, many[:, 0].mean())]
+    _, less = differences(gaps, replace(material, truth=many))
+    assert variances[0] * entropy[0] ** 2 > 1.9 * less[0] * entropy[1] ** 2
 
 
 def test_a_finding_without_an_estimate_takes_its_family_s():

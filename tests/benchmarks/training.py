@@ -30,6 +30,7 @@ from mmreview.domain.ports import TrainingRequest
 from mmreview.domain.versions import LambdaChoice, Role, Version
 from mmreview.ml.solver import Columns, Design, solve
 from mmreview.ml.trainer import FusionTrainer
+from mmreview.services.learning import DEFAULT_FUSION
 
 WIDTHS = {"image": 1792, "text": 384}
 FINDINGS = 14
@@ -260,13 +261,13 @@ def round_rows(features: SyntheticFeatures, repeats: int) -> Iterator[tuple[str,
             for name, number, table in (("scratch", 1, first), ("warm", 2, after)):
                 folder = Path(scratch) / str(number)
                 request = TrainingRequest(
-                    number, table, names, "test", "pooling", LambdaChoice(), repeat, folder,
+                    number, table, names, "test", DEFAULT_FUSION, LambdaChoice(), repeat, folder,
                     parent=parent, parent_folder=Path(scratch) / "1" if parent else None,
                 )
                 seconds, pause, shown[name], result = timed_round(trainer, request)
                 runs[name].append((seconds, pause))
                 parent = Version(
-                    1, result.sha256, Role.CHAMPION, None, "1", "", "pooling", 0, 0
+                    1, result.sha256, Role.CHAMPION, None, "1", "", DEFAULT_FUSION, 0, 0
                 )
     for name, values in runs.items():
         phases = ", ".join(f"{phase} {seconds:.2f}" for phase, seconds in shown[name].items())

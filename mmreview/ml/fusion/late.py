@@ -15,8 +15,7 @@ from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.calibration import sigmoid
 from mmreview.ml.fusion.additive import AdditiveFusion
 from mmreview.ml.fusion.material import Material
-from mmreview.ml.fusion.shares import evidence, fitted
-from mmreview.ml.fusion.soft import log_losses
+from mmreview.ml.fusion.shares import evidence, fitted, skill
 
 Floats = NDArray[np.float64]
 
@@ -34,17 +33,7 @@ class WeightedAverage:
         self, material: Material, *, weight: LambdaChoice
     ) -> Generator[None, None, AdditiveFusion]:
         """See ``fusion.Fusion``. Every mode but ``manual`` serves the weights by skill."""
-        known = np.maximum((~np.isnan(material.truth)).sum(axis=0), 1)
-
-        def mean_loss(signal: Floats) -> Floats:
-            return np.nansum(log_losses(material, signal), axis=0) / known
-
-        nothing = mean_loss(np.zeros(material.truth.shape))
-        skill = np.array([nothing - mean_loss(signal) for signal in evidence(material)])
-        skill = np.maximum(skill, 0.0)
-        total = skill.sum(axis=0)
-        even = 1.0 / len(material.modalities)
-        shares = np.where(total > 1e-9, skill / np.where(total > 1e-9, total, 1.0), even)
+        shares = skill(material, np.ones(len(material.truth), bool))
         yield
         return fitted(material, shares, weight=weight)
 

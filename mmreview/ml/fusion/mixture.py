@@ -2,12 +2,13 @@
 
 Two modalities that see the same thing should be weighed (``soft``: the better one counts); two that
 see independent things should be added up (naive Bayes: their log-likelihood ratios add). A finding
-is fused by weights between the two, ``(1 - w)·λ_m + w·s/M``: s is the family's common gain on the
-sum, cross-fitted, and ``w = Φ(m/√v - 2)`` the belief that the sum has the lower held-out log-loss
-by two standard errors, shrunk within the family as soft's is. The two standard errors are the
-price of the promise that a fused opinion is not worse than its better half: on findings where soft
-does well the sum must not come in by chance, and where modalities really complement each other the
-family soon shows more than that.
+is fused by weights between the two, ``(1 - w)·λ_m + w·s_m``. ``s`` is the sum: the family's common
+gain times shares by the square root of what each modality explains, so that one that explains
+nothing adds nothing. ``w = Φ(m/√v - 2)`` is the belief that the sum, cross-fitted, has the lower
+log-loss by two standard errors, shrunk within the family as soft's is. The two standard errors are
+the price of the promise that a fused opinion is not worse than its better half: on findings where
+soft does well the sum must not come in by chance, and where modalities really complement each other
+the family soon shows more than that.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.calibration import fit_scale
 from mmreview.ml.fusion.additive import AdditiveFusion
 from mmreview.ml.fusion.material import Material
-from mmreview.ml.fusion.shares import evidence, fitted, heard
-from mmreview.ml.fusion.soft import differences, log_losses, normal, pooled, soft_shares
+from mmreview.ml.fusion.shares import evidence, fitted, heard, log_losses, skill
+from mmreview.ml.fusion.soft import differences, normal, pooled, soft_shares
 
 Floats = NDArray[np.float64]
 
@@ -45,9 +46,8 @@ class Mixture:
         if len(material.modalities) > 1:
             belief = _belief_in_sum(material, shares)
             yield
-            rows = np.ones(len(material.truth), bool)
-            each = _gain(material, rows) / len(material.modalities)
-            coefficients = (1 - belief) * shares + belief * each
+            summed = _sum(material, np.ones(len(material.truth), bool))
+            coefficients = (1 - belief) * shares + belief * summed
         sums = coefficients.sum(axis=0)
         return fitted(material, coefficients / sums, weight=weight, sums=sums)
 
@@ -59,9 +59,8 @@ def _belief_in_sum(material: Material, shares: Floats) -> Floats:
     summed = np.zeros(material.truth.shape)
     for fold in np.unique(material.folds):
         inside = material.folds == fold
-        summed[inside] = _gain(material, ~inside) * signals[:, inside].mean(axis=0)
-    weighed = np.einsum("mf,mnf->nf", shares, signals)
-    gaps = log_losses(material, weighed) - log_losses(material, summed)
+        summed[inside] = _pooled(_sum(material, ~inside), signals[:, inside])
+    gaps = log_losses(material, _pooled(shares, signals)) - log_losses(material, summed)
     middle, spread = pooled(
         *differences(np.where(several, gaps, np.nan), material), material.families
     )
@@ -69,10 +68,12 @@ def _belief_in_sum(material: Material, shares: Floats) -> Floats:
     return np.where(several, sure, 0.0)
 
 
-def _gain(material: Material, rows: NDArray[np.bool_]) -> Floats:
-    """(findings,) the gain on the modalities' mean evidence that suits each family on ``rows``."""
+def _sum(material: Material, rows: NDArray[np.bool_]) -> Floats:
+    """(modalities, findings) coefficients of the sum of evidence, as ``rows`` teach them."""
+    shares = np.sqrt(skill(material, rows))
+    shares /= shares.sum(axis=0)
+    mean = _pooled(shares, evidence(material))
     gain = np.ones(material.truth.shape[1])
-    mean = evidence(material).mean(axis=0)
     several = heard(material).sum(axis=0) > 1
     for family in np.unique(material.families):
         columns = (material.families == family) & several
@@ -84,4 +85,9 @@ def _gain(material: Material, rows: NDArray[np.bool_]) -> Floats:
                 np.ones((int(known.sum()), 1)), base=prior[:, None],
             )
             gain[columns] = max(float(slope[0]), 0.0)
-    return gain
+    return gain * shares
+
+
+def _pooled(coefficients: Floats, signals: Floats) -> Floats:
+    """(n, findings) weighted sums of (modalities, n, findings) evidence."""
+    return np.einsum("mf,mnf->nf", coefficients, signals)

@@ -30,6 +30,24 @@ def evidence(material: Material) -> Floats:
     return np.stack([material.evidence[m] for m in material.modalities])
 
 
+def log_losses(material: Material, signal: Floats) -> Floats:
+    """(…, n, findings) log-loss of opinions that move the belief by ``signal``; NaN unlabelled."""
+    logits = signal + material.prior
+    return np.logaddexp(0.0, logits) - material.truth * logits
+
+
+def skill(material: Material, rows: NDArray[np.bool_]) -> Floats:
+    """(modalities, findings): by how much each opinion's mean log-loss on ``rows`` is below the
+    prior's, as shares of their sum; even where none is."""
+    known = np.maximum((~np.isnan(material.truth[rows])).sum(axis=0), 1)
+    signals = evidence(material)
+    loss = np.nansum(log_losses(material, signals)[:, rows], axis=1) / known
+    nothing = np.nansum(log_losses(material, np.zeros(signals.shape[1:]))[rows], axis=0) / known
+    gained = np.maximum(nothing - loss, 0.0)
+    total = gained.sum(axis=0)
+    return np.where(total > 1e-9, gained / np.where(total > 1e-9, total, 1.0), 1 / len(signals))
+
+
 def fitted(
     material: Material, shares: Floats, *, weight: LambdaChoice, sums: Floats | None = None
 ) -> AdditiveFusion:

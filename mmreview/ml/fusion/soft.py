@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.fusion.additive import AdditiveFusion
 from mmreview.ml.fusion.material import Material
-from mmreview.ml.fusion.shares import evidence, fitted, heard
+from mmreview.ml.fusion.shares import evidence, fitted, heard, log_losses
 
 Floats = NDArray[np.float64]
 
@@ -61,12 +61,6 @@ def soft_shares(material: Material) -> Floats:
         belief[second] += np.log(np.maximum(normal(-z), 1e-300))
     belief = np.exp(belief - belief.max(axis=0))
     return belief / belief.sum(axis=0)
-
-
-def log_losses(material: Material, signal: Floats) -> Floats:
-    """(…, n, findings) log-loss of opinions that move the belief by ``signal``; NaN unlabelled."""
-    logits = signal + material.prior
-    return np.logaddexp(0.0, logits) - material.truth * logits
 
 
 def differences(gaps: Floats, material: Material) -> tuple[Floats, Floats]:

@@ -53,7 +53,9 @@ def write_lines(file: TextIO, lines: Iterable[str]) -> int:
 
 
 def evaluation_table(result: Mapping[str, Any]) -> str:
-    """The ``evaluate`` verb's table: a line for each finding and opinion, the means last."""
+    """The ``evaluate`` verb's table: a line for each finding and opinion, the means last; then,
+    for the means, the interval of AUROC and how far the fused opinion is ahead."""
+    ordered = sorted(result["rows"], key=lambda row: row["finding"] == "macro")
     rows = [
         (
             f"{row['finding']} · {row['opinion']}",
@@ -61,12 +63,26 @@ def evaluation_table(result: Mapping[str, Any]) -> str:
             row.get("n"),
             *(_number(row.get(metric)) for metric in _METRICS),
         )
-        for row in sorted(result["rows"], key=lambda row: row["finding"] == "macro")
+        for row in ordered
     ]
     head = tr(
         "cli.evaluated", cases=result["cases"], groups=result["groups"], folds=result["folds"]
     )
-    return head + "\n" + table(("", "pos", "n", *_METRICS), rows)
+    whole = head + "\n" + table(("", "pos", "n", *_METRICS), rows)
+    means = [
+        (
+            f"macro · {row['opinion']}",
+            *(_interval(row["intervals"].get(metric)) for metric in ("auroc", "ap", "log_loss")),
+            _difference(row.get("difference")),
+            _number(row.get("ece_perfect")),
+        )
+        for row in ordered
+        if row["finding"] == "macro" and row.get("intervals")
+    ]
+    if not means:
+        return whole
+    header = ("95 %", "auroc", "ap", "log_loss", tr("cli.fused_less"), tr("cli.ece_perfect"))
+    return f"{whole}\n\n{table(header, means)}"
 
 
 def versions_table(versions: Sequence[Version]) -> str:
@@ -87,6 +103,17 @@ def versions_table(versions: Sequence[Version]) -> str:
     header = ("", tr("cli.role"), tr("cli.parent"), tr("cli.corrections"), "AUROC", "image",
               "text", tr("cli.made"))
     return table(header, rows)
+
+
+def _interval(bounds: Sequence[float] | None) -> str | None:
+    return None if bounds is None else f"{bounds[0]:.3f} – {bounds[1]:.3f}"
+
+
+def _difference(found: Mapping[str, Sequence[float]] | None) -> str | None:
+    if not found or "auroc" not in found:
+        return None
+    value, low, high = found["auroc"]
+    return f"{value:+.3f} ({low:+.3f} – {high:+.3f})"
 
 
 def _number(value: float | None) -> str | None:

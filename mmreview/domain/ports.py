@@ -343,8 +343,11 @@ class Trainer(Protocol):
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Grouped nested cross-validation. Returns ``{"cases", "groups", "folds", "rows": [
         {"finding", "opinion", "positives", "n", "auroc", "ap", "f1", "recall", "accuracy",
-        "ece"}]}`` with ``finding`` = ``macro`` for the means and ``opinion`` one of ``fused``,
-        the modalities and each other fusion (``fusion:NAME``)."""
+        "ece", …}]}`` with ``finding`` = ``macro`` for the means and ``opinion`` one of ``fused``,
+        the modalities and each other fusion (``fusion:NAME``). Each row also holds
+        ``intervals`` {measure: [low, high]}, ``ece_perfect`` (what a perfect model would show)
+        and, but for ``fused``, ``difference`` {measure: [fused less this, low, high]};
+        ``micro`` beside ``rows`` holds a row for each opinion over all labels together."""
         ...
 
     def load(self, version: Version, folder: Path) -> Predictor:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mmreview.domain.progress import Progress
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml import folds as grouping
-from mmreview.ml import gate, metrics
+from mmreview.ml import gate, metrics, uncertainty
 from mmreview.ml.calibration import calibrate, sigmoid
 from mmreview.ml.fusion import FUSIONS
 from mmreview.ml.heads import HeadFit, Lesson, fit_head
@@ -43,10 +43,12 @@ def comparable(samples: Samples) -> tuple[Floats, str]:
 
 
 def measure_version(
-    samples: Samples, fitted: Fitted, audit: Samples, findings: tuple[str, ...]
-) -> dict[str, Any]:
+    samples: Samples, fitted: Fitted, audit: Samples, findings: tuple[str, ...], *, seed: int
+) -> Generator[None, None, dict[str, Any]]:
     """A version's metrics, ready for JSON: ``{measure: {opinion: macro}, "basis", "cases",
-    "measured_on", "per_finding": {finding: {opinion: {measure: …}}}}``.
+    "measured_on", "macro": {opinion: {measure: …}}, "micro": the same over all labels together,
+    "per_finding": {finding: {opinion: {measure: …}}}}``. What ``uncertainty.add_intervals`` adds
+    to a row stands in ``macro`` and ``per_finding``.
 
     ``basis`` is ``audit`` once the audit partition is big enough (see ``gate``), else
     ``cross_validation`` (the fold models' opinions on the folds they have not seen).
@@ -59,7 +61,8 @@ def measure_version(
         basis, measured, strata = "cross_validation", samples, fitted.folds
         opinions = fitted.held_out
     truth, on = comparable(measured)
-    rows = metrics.table(truth, opinions.probabilities, findings, strata)
+    trial = uncertainty.Trial(truth, opinions.probabilities, measured.groups, strata)
+    rows, together = yield from _measured(trial, findings, seed=seed)
     result: dict[str, Any] = {
         measure: {row["opinion"]: row[measure] for row in rows if row["finding"] == "macro"}
         for measure in metrics.MEASURES
@@ -67,15 +70,34 @@ def measure_version(
     per_finding: dict[str, dict[str, Any]] = {finding: {} for finding in findings}
     for row in rows:
         if row["finding"] != "macro":
-            kept = {k: v for k, v in row.items() if k not in ("finding", "opinion")}
-            per_finding[row["finding"]][row["opinion"]] = kept
+            per_finding[row["finding"]][row["opinion"]] = _numbers(row)
     return {
         **result,
+        "macro": {r["opinion"]: _numbers(r) for r in rows if r["finding"] == "macro"},
+        "micro": {r["opinion"]: _numbers(r) for r in together},
         "basis": basis,
         "measured_on": on,
         "cases": int((~np.isnan(truth)).any(axis=1).sum()),
         "per_finding": per_finding,
     }
+
+
+def _measured(
+    trial: uncertainty.Trial, findings: tuple[str, ...], *, seed: int
+) -> Generator[None, None, tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+    """The rows of ``metrics.table`` with their intervals, and the micro rows."""
+    rows = metrics.table(trial.truth, trial.opinions, findings, trial.strata)
+    yield
+    common = metrics.comparable_findings(
+        [row for row in rows if row["finding"] != "macro"], findings
+    )
+    yield from uncertainty.add_intervals(rows, trial, findings, common, seed=seed)
+    columns = [findings.index(finding) for finding in common]
+    return rows, metrics.micro(trial.truth, trial.opinions, columns, trial.strata)
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in row.items() if k not in ("finding", "opinion")}
 
 
 def nested(
@@ -95,16 +117,26 @@ def nested(
             except StopIteration as done:
                 opinions: Mapping[str, Floats] = done.value
                 break
-            yield Progress("progress.evaluate", round(5 + 95 * (fold + share) / count), 100)
+            yield Progress("progress.evaluate", round(5 + 94 * (fold + share) / count), 100)
         for name, values in opinions.items():
             found.setdefault(name, np.full(samples.targets.shape, np.nan))[inside] = values
     truth, on = comparable(samples)
+    trial = uncertainty.Trial(truth, found, samples.groups, outer)
+    measuring = _measured(trial, findings, seed=seed)
+    while True:
+        try:
+            next(measuring)
+        except StopIteration as done:
+            rows, together = done.value
+            break
+        yield Progress("progress.evaluate", 99, 100)
     return {
         "cases": int((~np.isnan(truth)).any(axis=1).sum()),
         "groups": len(np.unique(samples.groups)),
         "folds": count,
         "measured_on": on,
-        "rows": metrics.table(truth, found, findings, outer),
+        "rows": rows,
+        "micro": together,
     }
 
 

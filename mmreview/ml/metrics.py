@@ -1,4 +1,5 @@
-"""How good an opinion is: AUROC, average precision, F1, recall, accuracy, ECE, log-loss.
+"""How good an opinion is: AUROC, average precision, F1, precision, recall, specificity, accuracy,
+Brier score, calibration errors, log-loss. How sure that is, ``uncertainty`` says.
 
 Every measure is ``None`` where it is not defined (one kind of label only). Ranking measures can be
 counted within ``strata``: out-of-fold scores of different folds come from different models, and
@@ -7,7 +8,8 @@ ranking across them is biased low (first measurements: .50 where .54 is true).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 #: The measures of a row of ``evaluate``, in its order.
-MEASURES = ("auroc", "ap", "f1", "recall", "accuracy", "ece", "log_loss")
-_BINS = 15
+MEASURES = (
+    "auroc", "ap", "f1", "precision", "recall", "specificity_at_90", "accuracy", "brier", "ece",
+    "ece_adaptive", "log_loss",
+)
+#: Bins of both calibration errors.
+BINS = 15
+#: The sensitivity at which specificity is told: most of what is present must be found.
+SENSITIVITY = 0.9
 
 
 def auroc(truth: Floats, score: Floats, strata: NDArray[np.integer] | None = None) -> float | None:
@@ -52,12 +60,48 @@ def average_precision(
     return total / positives if positives else None
 
 
-def calibration_error(truth: Floats, probability: Floats) -> float | None:
-    """Expected calibration error over 15 equal bins (Guo 2017)."""
+def specificity_at(
+    truth: Floats, score: Floats, strata: NDArray[np.integer] | None = None
+) -> float | None:
+    """The share of the absent that is let go at the highest threshold that still finds
+    ``SENSITIVITY`` of the present; the mean over strata weighted by their absent. None without
+    both kinds."""
+    total, negatives = 0.0, 0
+    for one in _strata(truth, strata):
+        positive = truth[one] > 0.5
+        absent = int((~positive).sum())
+        if not positive.any() or not absent:
+            continue
+        present = np.sort(score[one][positive])[::-1]
+        threshold = present[math.ceil(SENSITIVITY * len(present) - 1e-9) - 1]
+        total += int((score[one][~positive] < threshold).sum())
+        negatives += absent
+    return total / negatives if negatives else None
+
+
+def equal_bins(probability: Floats) -> NDArray[np.intp]:
+    """The bin of each probability: 15 of equal width (Guo 2017)."""
+    return np.minimum((probability * BINS).astype(np.intp), BINS - 1)
+
+
+def adaptive_bins(probability: Floats) -> NDArray[np.intp]:
+    """The bin of each probability: 15 of (nearly) equal numbers of cases (Nixon 2019). Opinions
+    that are the same share a bin."""
+    n = len(probability)
+    _, first, inverse = np.unique(np.sort(probability), return_index=True, return_inverse=True)
+    bins = np.empty(n, np.intp)
+    bins[np.argsort(probability, kind="stable")] = (first * BINS // max(n, 1))[inverse]
+    return bins
+
+
+def calibration_error(
+    truth: Floats, probability: Floats, bins: NDArray[np.intp] | None = None
+) -> float | None:
+    """Expected calibration error over ``bins`` (15 equal ones if not given)."""
     if not len(truth):
         return None
-    index = np.minimum((probability * _BINS).astype(int), _BINS - 1)
-    gaps = np.bincount(index, weights=probability - truth, minlength=_BINS)
+    index = equal_bins(probability) if bins is None else bins
+    gaps = np.bincount(index, weights=probability - truth, minlength=BINS)
     return float(np.abs(gaps).sum() / len(truth))
 
 
@@ -81,6 +125,7 @@ def measure(
     hits = int((positive & called).sum())
     positives, n = int(positive.sum()), len(truth)
     wrong = int((positive != called).sum())
+    called_count = int(called.sum())
     both = 0 < positives < n
     return {
         "positives": positives,
@@ -88,9 +133,13 @@ def measure(
         "auroc": auroc(truth, probability, strata),
         "ap": average_precision(truth, probability, strata),
         "f1": 2 * hits / (2 * hits + wrong) if both else None,
+        "precision": hits / called_count if called_count else None,
         "recall": hits / positives if positives else None,
+        "specificity_at_90": specificity_at(truth, probability, strata),
         "accuracy": 1 - wrong / n if n else None,
+        "brier": float(np.square(probability - truth).mean()) if n else None,
         "ece": calibration_error(truth, probability),
+        "ece_adaptive": calibration_error(truth, probability, adaptive_bins(probability)),
         "log_loss": float(element_log_loss(truth, probability).mean()) if n else None,
     }
 
@@ -120,11 +169,7 @@ def table(
         for t, finding in enumerate(findings)
         for name, values in opinions.items()
     ]
-    measured: dict[str, set[str]] = {name: set() for name in opinions}
-    for row in rows:
-        if row["auroc"] is not None:
-            measured[row["opinion"]].add(row["finding"])
-    common = set(findings).intersection(*(found for found in measured.values() if found))
+    common = comparable_findings(rows, findings)
     means = [
         {
             "finding": "macro",
@@ -134,6 +179,37 @@ def table(
         for name in opinions
     ]
     return rows + means
+
+
+def comparable_findings(
+    rows: Sequence[Mapping[str, Any]], findings: Sequence[str]
+) -> tuple[str, ...]:
+    """The findings on which every opinion that ever can be measured is measured."""
+    measured: dict[str, set[str]] = {row["opinion"]: set() for row in rows}
+    for row in rows:
+        if row["auroc"] is not None:
+            measured[row["opinion"]].add(row["finding"])
+    common = set(findings).intersection(*(found for found in measured.values() if found))
+    return tuple(finding for finding in findings if finding in common)
+
+
+def micro(
+    truth: Floats,
+    opinions: Mapping[str, Floats],
+    columns: Sequence[int],
+    strata: NDArray[np.integer] | None = None,
+) -> list[dict[str, Any]]:
+    """A row for each opinion over all labels of some findings together, as if they were one."""
+    repeated = None if strata is None else np.repeat(strata, len(columns))
+    chosen = list(columns)
+    return [
+        {
+            "finding": "micro",
+            "opinion": name,
+            **measure(truth[:, chosen].ravel(), values[:, chosen].ravel(), repeated),
+        }
+        for name, values in opinions.items()
+    ]
 
 
 def _strata(truth: Floats, strata: NDArray[np.integer] | None) -> list[NDArray[np.intp]]:

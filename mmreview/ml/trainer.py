@@ -87,8 +87,16 @@ class FusionTrainer:
                 fitted: Fitted = done.value
                 break
             yield _training_step(step)
-        yield TrainingStep("training.phase.measuring", 0.95)
-        measured = evaluation.measure_version(samples, fitted, audit, request.findings)
+        measuring = evaluation.measure_version(
+            samples, fitted, audit, request.findings, seed=request.seed
+        )
+        while True:
+            try:
+                next(measuring)
+            except StopIteration as done:
+                measured: dict[str, Any] = done.value
+                break
+            yield TrainingStep("training.phase.measuring", 0.95)
         yield TrainingStep("training.phase.measuring", 0.97)
         verdict = _judge(request, samples, fitted, audit, parent)
         yield TrainingStep("training.phase.measuring", 0.99)

@@ -27,6 +27,11 @@ def test_they_agree_with_scikit_learn(scored):
     safe = np.clip(probability, 1e-6, 1 - 1e-6)
     assert found["log_loss"] == pytest.approx(peer.log_loss(truth, safe))
     assert found["positives"] == truth.sum()
+    assert found["precision"] == pytest.approx(peer.precision_score(truth, called))
+    assert found["brier"] == pytest.approx(peer.brier_score_loss(truth, probability))
+    wrong, found_rate, _ = peer.roc_curve(truth, probability, drop_intermediate=False)
+    best = 1 - wrong[np.argmax(found_rate >= 0.9)]
+    assert found["specificity_at_90"] == pytest.approx(best)
 
 
 def test_pairs_are_counted_within_strata(scored):
@@ -43,6 +48,25 @@ def test_calibration_error_is_zero_for_a_calibrated_opinion():
     truth = np.array([0.0, 1.0] * 50)
     assert metrics.calibration_error(truth, np.full(100, 0.5)) == pytest.approx(0)
     assert metrics.calibration_error(truth, np.full(100, 0.9)) == pytest.approx(0.4)
+
+
+def test_adaptive_bins_hold_as_many_cases_each_and_keep_equal_opinions_together():
+    rng = np.random.default_rng(0)
+    spread = rng.random(150) ** 4
+    assert np.bincount(metrics.adaptive_bins(spread)).tolist() == [10] * 15
+    assert len(np.unique(metrics.adaptive_bins(np.full(40, 0.3)))) == 1
+
+
+def test_micro_rows_measure_all_labels_together(scored):
+    truth, probability = scored
+    two = np.column_stack([truth, 1 - truth, np.full(200, np.nan)])
+    opinion = np.column_stack([probability, 1 - probability, probability])
+    row = metrics.micro(two, {"fused": opinion}, [0, 1])[0]
+    assert row["n"] == 400
+    assert row["positives"] == 200
+    assert row["auroc"] == pytest.approx(
+        peer.roc_auc_score(two[:, :2].ravel(), opinion[:, :2].ravel())
+    )
 
 
 def test_what_is_not_defined_is_none():

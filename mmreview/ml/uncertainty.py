@@ -1,0 +1,216 @@
+"""How sure a measure is: bootstrap intervals over patient groups, paired differences, and the
+calibration error that a perfect model would show.
+
+The bootstrap (Efron 1979) draws whole patient groups, and every opinion is measured on the same
+draws, so that a difference of two opinions has an interval of its own, narrower than theirs. A draw
+is a weight for each case, and a weighted measure needs no copy of the cases: the scores are sorted
+once for all draws.
+
+An expected calibration error is never zero at a finite n, however good the model (Bröcker 2007):
+``perfect_errors`` draws labels from the opinions themselves and says what the error would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmreview.ml.metrics import BINS, adaptive_bins, element_log_loss, equal_bins
+
+Floats = NDArray[np.float64]
+
+#: The measures that get an interval.
+BOUNDED = ("auroc", "ap", "f1", "precision", "recall", "accuracy", "brier", "log_loss")
+_DRAWS, _FEWEST = 500, 100
+#: Weights (draws × cases) that are worked on at once at most.
+_WEIGHTS = 2_000_000
+_LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What was measured: (n, findings) ``truth`` with NaN unlabelled, opinions of the same shape,
+    (n,) patient ``groups`` and, where opinions come from different models, (n,) ``strata``."""
+
+    truth: Floats
+    opinions: Mapping[str, Floats]
+    groups: NDArray[np.str_]
+    strata: NDArray[np.integer] | None = None
+
+
+def add_intervals(
+    rows: Sequence[dict[str, Any]], trial: Trial, findings: Sequence[str],
+    common: Sequence[str], *, seed: int,
+) -> Generator[None, None, None]:
+    """Complete the rows of ``metrics.table``, in place; yields after each finding and opinion.
+
+    Each row gets ``intervals`` {measure: [low, high]} (95 %), ``ece_perfect`` and
+    ``ece_adaptive_perfect`` (the mean error of a perfect model at that n; for macro rows over
+    the same findings as the rest), and rows of opinions other than ``fused`` get ``difference``:
+    ``{"auroc": [fused less this one, low, high], "log_loss": …}``, empty where the two were not
+    measured on the same cases. Macro rows average the ``common`` findings.
+    """
+    row_of = {(row["finding"], row["opinion"]): row for row in rows}
+    drawn = _draws(trial.groups, seed)
+    totals: dict[str, list[dict[str, Floats]]] = {name: [] for name in trial.opinions}
+    same = dict.fromkeys(trial.opinions, True)
+    for t, finding in enumerate(findings):
+        found: dict[str, dict[str, Floats]] = {}
+        for name, values in trial.opinions.items():
+            known = ~np.isnan(trial.truth[:, t]) & ~np.isnan(values[:, t])
+            truth, probability = trial.truth[known, t], values[known, t]
+            strata = np.zeros(len(truth), int) if trial.strata is None else trial.strata[known]
+            found[name] = _measures(truth, probability, strata, drawn[:, known])
+            row = row_of[finding, name]
+            row["intervals"] = _intervals(found[name])
+            row |= perfect_errors(probability, seed=seed)
+            yield
+        for name in found:
+            paired = _paired(trial, t, name)
+            _compare(row_of, finding, name, found, paired)
+            if finding in common:
+                totals[name].append(found[name])
+                same[name] = same[name] and paired
+    means = {name: _mean(parts) for name, parts in totals.items()}
+    for name in trial.opinions:
+        row = row_of["macro", name]
+        row["intervals"] = _intervals(means[name])
+        for error in ("ece_perfect", "ece_adaptive_perfect"):
+            known_errors = [row_of[f, name][error] for f in common]
+            known_errors = [value for value in known_errors if value is not None]
+            row[error] = float(np.mean(known_errors)) if known_errors else None
+        _compare(row_of, "macro", name, means, same[name])
+
+
+def perfect_errors(probability: Floats, *, seed: int) -> dict[str, float | None]:
+    """The mean calibration errors if these opinions were exactly right: labels drawn from them."""
+    n = len(probability)
+    if not n:
+        return {"ece_perfect": None, "ece_adaptive_perfect": None}
+    draws = int(np.clip(400_000 // n, 40, 400))
+    rng = np.random.default_rng(seed)
+    gaps = (probability - (rng.random((draws, n)) < probability)).astype(np.float32)
+    result: dict[str, float | None] = {}
+    for name, bins in (
+        ("ece_perfect", equal_bins(probability)),
+        ("ece_adaptive_perfect", adaptive_bins(probability)),
+    ):
+        member = np.eye(BINS, dtype=np.float32)[bins]
+        result[name] = float(np.abs(gaps @ member).sum(axis=1).mean() / n)
+    return result
+
+
+def _draws(groups: NDArray[np.str_], seed: int) -> NDArray[np.float32]:
+    """(draws, n): how often each case is drawn when its patient group is."""
+    _, member = np.unique(groups, return_inverse=True)
+    count = int(member.max(initial=-1)) + 1
+    draws = int(np.clip(_WEIGHTS // max(len(groups), 1), _FEWEST, _DRAWS))
+    if not count:
+        return np.zeros((draws, 0), np.float32)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=draws)
+    return drawn[:, member].astype(np.float32)
+
+
+def _measures(
+    truth: Floats, probability: Floats, strata: NDArray[np.integer], drawn: NDArray[np.float32]
+) -> dict[str, Floats]:
+    """(draws,) of each measure, NaN where a draw does not define it."""
+    positive, called = truth > 0.5, probability >= 0.5
+    columns = np.column_stack(
+        [
+            np.ones(len(truth)), positive, called, positive & called, positive == called,
+            np.square(probability - truth), element_log_loss(truth, probability),
+        ]
+    )
+    sums = (drawn @ columns.astype(np.float32)).astype(np.float64)
+    n, positives, calls, hits, right, brier, loss = sums.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result = {
+            "f1": np.where(positives > 0, 2 * hits / (positives + calls), np.nan),
+            "precision": hits / calls,
+            "recall": hits / positives,
+            "accuracy": right / n,
+            "brier": brier / n,
+            "log_loss": loss / n,
+        }
+    return {**result, **_ranked(positive, probability, strata, drawn)}
+
+
+def _ranked(
+    positive: NDArray[np.bool_], score: Floats, strata: NDArray[np.integer],
+    drawn: NDArray[np.float32],
+) -> dict[str, Floats]:
+    """AUROC and average precision, within strata, as ``metrics`` defines them."""
+    won, pairs, precise, present = (np.zeros(len(drawn)) for _ in range(4))
+    for stratum in np.unique(strata):
+        rows = np.flatnonzero(strata == stratum)
+        rows = rows[np.argsort(-score[rows], kind="stable")]
+        last = np.flatnonzero(np.append(np.diff(score[rows]) != 0, True))
+        weights = drawn[:, rows]
+        hits = np.cumsum(weights * positive[rows], axis=1, dtype=np.float64)[:, last]
+        seen = np.cumsum(weights, axis=1, dtype=np.float64)[:, last]
+        step = np.diff(hits, prepend=0, axis=1)
+        misses = seen - hits
+        behind = misses[:, -1:] - misses + 0.5 * np.diff(misses, prepend=0, axis=1)
+        both = hits[:, -1] * misses[:, -1]
+        won += (step * behind).sum(axis=1)
+        pairs += both
+        precision = (step * hits / np.maximum(seen, 1)).sum(axis=1)
+        precise += np.where(both > 0, precision, 0)
+        present += np.where(both > 0, hits[:, -1], 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {"auroc": won / pairs, "ap": precise / present}
+
+
+def _intervals(found: Mapping[str, Floats]) -> dict[str, list[float] | None]:
+    return {name: _bounds(found[name]) for name in BOUNDED if name in found}
+
+
+def _bounds(values: Floats) -> list[float] | None:
+    """The middle 95 % of the draws; None unless nearly all of them define the measure."""
+    known = values[~np.isnan(values)]
+    if len(known) < 0.9 * len(values):
+        return None
+    tail = (1 - _LEVEL) / 2
+    low, high = np.quantile(known, [tail, 1 - tail])
+    return [float(low), float(high)]
+
+
+def _mean(parts: list[dict[str, Floats]]) -> dict[str, Floats]:
+    """Each measure's mean over findings in each draw, over those that the draw defines."""
+    result = {}
+    for name in BOUNDED if parts else ():
+        values = np.stack([part[name] for part in parts])
+        known = ~np.isnan(values)
+        count = known.sum(axis=0)
+        total = np.where(known, values, 0.0).sum(axis=0)
+        result[name] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return result
+
+
+def _paired(trial: Trial, column: int, name: str) -> bool:
+    """True where ``name`` and the fused opinion are measured on the same cases."""
+    truth = ~np.isnan(trial.truth[:, column])
+    mine, fused = (np.isnan(trial.opinions[o][:, column]) for o in (name, "fused"))
+    return bool((mine == fused)[truth].all())
+
+
+def _compare(
+    row_of: Mapping[tuple[str, str], dict[str, Any]], finding: str, name: str,
+    found: Mapping[str, Mapping[str, Floats]], paired: bool,
+) -> None:
+    if name == "fused":
+        return
+    row, fused = row_of[finding, name], row_of[finding, "fused"]
+    row["difference"] = difference = {}
+    for measure in ("auroc", "log_loss") if paired else ():
+        if row[measure] is None or fused[measure] is None or measure not in found[name]:
+            continue
+        bounds = _bounds(found["fused"][measure] - found[name][measure])
+        if bounds is not None:
+            difference[measure] = [fused[measure] - row[measure], *bounds]

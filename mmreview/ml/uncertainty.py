@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 BOUNDED = ("auroc", "ap", "f1", "precision", "recall", "accuracy", "brier", "log_loss")
 _DRAWS, _FEWEST = 500, 100
 #: Weights (draws × cases) that are worked on at once at most.
-_WEIGHTS = 2_000_000
+_WEIGHTS = 200_000
 _LEVEL = 0.95
 
 
@@ -64,7 +64,7 @@ def add_intervals(
             known = ~np.isnan(trial.truth[:, t]) & ~np.isnan(values[:, t])
             truth, probability = trial.truth[known, t], values[known, t]
             strata = np.zeros(len(truth), int) if trial.strata is None else trial.strata[known]
-            found[name] = _measures(truth, probability, strata, drawn[:, known])
+            found[name] = _measures(truth, probability, strata, drawn[known])
             row = row_of[finding, name]
             row["intervals"] = _intervals(found[name])
             row |= perfect_errors(probability, seed=seed)
@@ -105,15 +105,15 @@ def perfect_errors(probability: Floats, *, seed: int) -> dict[str, float | None]
 
 
 def _draws(groups: NDArray[np.str_], seed: int) -> NDArray[np.float32]:
-    """(draws, n): how often each case is drawn when its patient group is."""
+    """(n, draws): how often each case is drawn when its patient group is."""
     _, member = np.unique(groups, return_inverse=True)
     count = int(member.max(initial=-1)) + 1
     draws = int(np.clip(_WEIGHTS // max(len(groups), 1), _FEWEST, _DRAWS))
     if not count:
-        return np.zeros((draws, 0), np.float32)
+        return np.zeros((0, draws), np.float32)
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(count, np.full(count, 1 / count), size=draws)
-    return drawn[:, member].astype(np.float32)
+    return drawn.T.astype(np.float32)[member]
 
 
 def _measures(
@@ -127,8 +127,8 @@ def _measures(
             np.square(probability - truth), element_log_loss(truth, probability),
         ]
     )
-    sums = (drawn @ columns.astype(np.float32)).astype(np.float64)
-    n, positives, calls, hits, right, brier, loss = sums.T
+    sums = (columns.astype(np.float32).T @ drawn).astype(np.float64)
+    n, positives, calls, hits, right, brier, loss = sums
     with np.errstate(divide="ignore", invalid="ignore"):
         result = {
             "f1": np.where(positives > 0, 2 * hits / (positives + calls), np.nan),
@@ -146,23 +146,24 @@ def _ranked(
     drawn: NDArray[np.float32],
 ) -> dict[str, Floats]:
     """AUROC and average precision, within strata, as ``metrics`` defines them."""
-    won, pairs, precise, present = (np.zeros(len(drawn)) for _ in range(4))
+    won, pairs, precise, present = (np.zeros(drawn.shape[1]) for _ in range(4))
     for stratum in np.unique(strata):
         rows = np.flatnonzero(strata == stratum)
         rows = rows[np.argsort(-score[rows], kind="stable")]
-        last = np.flatnonzero(np.append(np.diff(score[rows]) != 0, True))
-        weights = drawn[:, rows]
-        hits = np.cumsum(weights * positive[rows], axis=1, dtype=np.float64)[:, last]
-        seen = np.cumsum(weights, axis=1, dtype=np.float64)[:, last]
-        step = np.diff(hits, prepend=0, axis=1)
-        misses = seen - hits
-        behind = misses[:, -1:] - misses + 0.5 * np.diff(misses, prepend=0, axis=1)
-        both = hits[:, -1] * misses[:, -1]
-        won += (step * behind).sum(axis=1)
+        last = np.flatnonzero(np.append(np.diff(score[rows]) != 0, True))  # ties go together
+        weights = drawn[rows]
+        hits = np.cumsum(weights * positive[rows, None], axis=0)[last]  # exact: whole numbers
+        seen = np.cumsum(weights, axis=0)[last]
+        step, misses = np.diff(hits, prepend=0, axis=0), seen - hits
+        behind = misses[-1] - misses
+        behind += 0.5 * np.diff(misses, prepend=0, axis=0)
+        both = hits[-1].astype(np.float64) * misses[-1]
+        won += np.einsum("nd,nd->d", step, behind, dtype=np.float64)
         pairs += both
-        precision = (step * hits / np.maximum(seen, 1)).sum(axis=1)
-        precise += np.where(both > 0, precision, 0)
-        present += np.where(both > 0, hits[:, -1], 0)
+        np.divide(hits, np.maximum(seen, 1, out=seen), out=hits)
+        share = np.einsum("nd,nd->d", step, hits, dtype=np.float64)
+        precise += np.where(both > 0, share, 0)
+        present += np.where(both > 0, step.sum(axis=0), 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         return {"auroc": won / pairs, "ap": precise / present}
 

@@ -30,7 +30,7 @@ def test_a_draw_is_measured_as_scikit_learn_measures_weighted_cases():
     drawn = uncertainty._draws(one.groups, 0)
     truth, score = one.truth[:, 0], one.opinions["fused"][:, 0]
     found = uncertainty._measures(truth, score, np.zeros(300, int), drawn)
-    weight = drawn[7]
+    weight = drawn[:, 7]
     assert found["auroc"][7] == pytest.approx(
         peer.roc_auc_score(truth, score, sample_weight=weight), abs=1e-6
     )

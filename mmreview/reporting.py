@@ -21,6 +21,7 @@ def prediction_object(prediction: Prediction) -> dict[str, Any]:
             "fused": f.fused,
             **f.modalities,
             "conflict": f.conflict,
+            "conflict_rank": f.conflict_rank,
             "contributions": {
                 **dict.fromkeys(f.modalities),
                 **f.contributions,

@@ -34,8 +34,27 @@ def jensen_shannon_bits(first: float, second: float) -> float:
     return max(0.0, middle - (entropy_bits(first) + entropy_bits(second)) / 2.0)
 
 
-#: From here on (bits) two opinions are marked as a conflict. 0.278 bits is 80 % against 20 %.
+#: From here on (bits) two opinions are marked as a conflict while nothing is known of how large
+#: conflicts are on pairs that belong together. 0.278 bits is 80 % against 20 %.
 CONFLICT_MARK = 0.25
+#: Once it is known: a conflict is marked that this share of matched pairs stays below …
+CONFLICT_TOP = 0.97
+#: … and that is at least this large (bits): where two opinions hardly ever differ, the largest
+#: difference is still none. 0.1 bits is 69 % against 31 %, or 2 % against 27 %.
+CONFLICT_FLOOR = 0.1
+#: From this probability on (three times the prior, see ``ml.pairing``) a person is asked whether
+#: the report belongs to the image.
+WRONG_PAIR_MARK = 0.15
+
+
+def is_conflict(bits: float | None, rank: float | None) -> bool:
+    """True where two opinions differ enough to be marked. ``rank`` is the share of matched pairs
+    with a smaller conflict, None where that is not known."""
+    if bits is None:
+        return False
+    if rank is None:
+        return bits >= CONFLICT_MARK
+    return rank >= CONFLICT_TOP and bits >= CONFLICT_FLOOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +65,8 @@ class FindingPrediction:
     lacks it. ``units`` maps each present modality to its logit contribution at weight 1 and
     ``weights`` to the finding's own λ, so that ``contributions[m] == weights[m] * units[m]`` and
     ``logit(fused) == prior + Σ contributions``; empty ``weights`` are the prediction's.
-    ``conflict`` is in bits, ``None`` unless two modalities have an opinion.
+    ``conflict`` is in bits, ``None`` unless two modalities have an opinion; ``conflict_rank`` is the
+    share of matched pairs with a smaller one, ``None`` where too few pairs are known.
     """
 
     finding: str
@@ -56,7 +76,13 @@ class FindingPrediction:
     prior: float
     units: Mapping[str, float]
     conflict: float | None
+    conflict_rank: float | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def in_conflict(self) -> bool:
+        """True where the opinions differ enough to be marked."""
+        return is_conflict(self.conflict, self.conflict_rank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +92,8 @@ class Prediction:
 
     ``reweightable`` is False where the fused opinion does not depend on λ (one modality only,
     or a fusion without one). ``what_if`` is True once a person has moved the slider.
+    ``wrong_pair`` is the probability that image and report are of different patients;
+    ``conflict_rank`` the share of matched pairs whose largest conflict is smaller.
     """
 
     case: str
@@ -75,6 +103,12 @@ class Prediction:
     reweightable: bool = False
     what_if: bool = False
     wrong_pair: float | None = None
+    conflict_rank: float | None = None
+
+    @property
+    def is_wrong_pair(self) -> bool:
+        """True where a person should be asked whether the report belongs to the image."""
+        return self.wrong_pair is not None and self.wrong_pair >= WRONG_PAIR_MARK
 
     @property
     def conflict(self) -> float | None:

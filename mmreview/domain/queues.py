@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmreview.domain.predictions import CONFLICT_MARK, CaseScore, Prediction, entropy_bits
+from mmreview.domain.predictions import CaseScore, Prediction, entropy_bits, is_conflict
+
+#: Reasons by which the worklist marks a case and filters for conflicts.
+CONFLICT_REASONS = ("queue.conflict", "queue.wrong_pair")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +27,32 @@ class QueueEntry:
 def score(prediction: Prediction, *, key: int) -> CaseScore:
     """The sort keys of a case: the mean uncertainty of the fused opinion plus the largest conflict.
 
-    Both are in bits. The reason is the larger of the two: ``queue.conflict`` with the finding,
-    ``queue.uncertain`` with the finding nearest to 50 %.
+    Both are in bits; the probability of a wrong pair is added where it is high. The reason is
+    ``queue.wrong_pair``; else ``queue.conflict`` with the finding, where the case's largest
+    conflict is one to mark; else ``queue.uncertain`` with the finding nearest to 50 %.
     """
     fused = [(f.fused, f.finding) for f in prediction.findings if f.fused is not None]
     if not fused:
         return CaseScore(key=key, conflict=None, priority=None, reason="queue.no_opinion")
     uncertainty = math.fsum(entropy_bits(p) for p, _ in fused) / len(fused)
-    conflicts = [(f.conflict, f.finding) for f in prediction.findings if f.conflict is not None]
-    conflict, where = max(conflicts, default=(None, ""))
-    nearest = min(fused, key=lambda pair: abs(pair[0] - 0.5))[1]
-    if conflict is not None and conflict >= CONFLICT_MARK:
-        reason, finding = "queue.conflict", where
-    else:
-        reason, finding = "queue.uncertain", nearest
+    conflicts = [
+        (f.in_conflict, f.conflict, f.finding)
+        for f in prediction.findings
+        if f.conflict is not None
+    ]
+    conflict = prediction.conflict
+    priority = uncertainty + (conflict or 0.0)
+    params = {"finding": min(fused, key=lambda pair: abs(pair[0] - 0.5))[1]}
+    reason = "queue.uncertain"
+    if prediction.is_wrong_pair and prediction.wrong_pair is not None:
+        reason, params = "queue.wrong_pair", {}
+        priority += prediction.wrong_pair
+    elif is_conflict(conflict, prediction.conflict_rank):
+        reason, params = "queue.conflict", {"finding": max(conflicts)[2]}
     return CaseScore(
         key=key,
         conflict=conflict,
-        priority=uncertainty + (conflict or 0.0),
+        priority=priority,
         reason=reason,
-        reason_params={"finding": finding},
+        reason_params=params,
     )

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from mmreview.ml.calibration import Calibration
 from mmreview.ml.fusion.additive import AdditiveFusion
 from mmreview.ml.heads import Head
 from mmreview.ml.model import Model
+from mmreview.ml.pairing import PairEvidence, evidence_of, tensors_of
 
 CARD = "card.json"
 TENSORS = "model.safetensors"
@@ -34,11 +35,12 @@ FORMAT = 1
 @dataclass(frozen=True)
 class Bundle:
     """``models`` are that of all rows and those of the folds; ``fold_of`` maps each training case
-    to its fold; ``card`` is JSON."""
+    to its fold; ``card`` is JSON; ``pairs`` is what it knows of pairs (older bundles: nothing)."""
 
     models: tuple[Model, ...]
     fold_of: Mapping[int, int]
     card: Mapping[str, Any]
+    pairs: PairEvidence = field(default_factory=PairEvidence)
 
 
 def write(bundle: Bundle, folder: Path) -> str:
@@ -87,10 +89,11 @@ def read(folder: Path, *, version: int, sha256: str) -> Bundle:
             raise BundleInvalid("error.bundle_format", version=version, format=card["format"])
         tensors = load(files[TENSORS])
         models = tuple(_model(card, tensors, index) for index in range(card["models"]))
+        pairs = evidence_of(tensors)
         keys, folds = tensors["fold.keys"].tolist(), tensors["fold.of"].tolist()
     except (KeyError, ValueError, TypeError, SafetensorError) as error:
         raise BundleInvalid(version=version, detail=type(error).__name__) from None
-    return Bundle(models, dict(zip(keys, folds, strict=True)), card)
+    return Bundle(models, dict(zip(keys, folds, strict=True)), card, pairs)
 
 
 def _digest(files: Mapping[str, bytes]) -> str:
@@ -113,6 +116,7 @@ def _sync_folder(folder: Path) -> None:
 def _tensors(bundle: Bundle) -> dict[str, NDArray]:
     keys = sorted(bundle.fold_of)
     tensors: dict[str, NDArray] = {
+        **tensors_of(bundle.pairs),
         "fold.keys": np.array(keys, np.int64),
         "fold.of": np.array([bundle.fold_of[key] for key in keys], np.int8),
     }

@@ -17,6 +17,7 @@ from mmreview.domain.predictions import (
 )
 from mmreview.ml.bundle import Bundle
 from mmreview.ml.model import Model, Opinions
+from mmreview.ml.pairing import ConflictNull
 from mmreview.ml.samples import CachedFeatures
 
 
@@ -32,6 +33,7 @@ class BundlePredictor:
         self.weights_cv: Mapping[str, float] = dict(model.fusion.weights_cv)
         self.weights_learned: Mapping[str, float] = dict(model.fusion.weights_learned)
         self._model = model
+        self._pairs = bundle.pairs
         self._features = features
 
     def predict(self, cases: Sequence[Case]) -> list[Prediction]:
@@ -47,17 +49,29 @@ class BundlePredictor:
             present[m] = sound
         opinions = self._model.opinions(features, present)
         table = _Listed(self._model, opinions)
-        return [self._prediction(case, table, row) for row, case in enumerate(cases)]
+        wrong = self._pairs.wrong(features, present, opinions.logits, self._model.prior)
+        return [
+            self._prediction(case, table, row, probability)
+            for row, (case, probability) in enumerate(zip(cases, wrong, strict=True))
+        ]
 
-    def _prediction(self, case: Case, table: _Listed, row: int) -> Prediction:
+    def _prediction(
+        self, case: Case, table: _Listed, row: int, wrong_pair: float | None
+    ) -> Prediction:
+        null = self._pairs.conflict
+        findings = tuple(
+            _finding(table, row, position, name, null)
+            for position, name in enumerate(self.findings)
+        )
+        largest = max((f.conflict for f in findings if f.conflict is not None), default=None)
         return Prediction(
             case=case.id,
             version=self.version,
             weights=dict(zip(self._model.modalities, table.weights[row], strict=True)),
-            findings=tuple(
-                _finding(table, row, position, name) for position, name in enumerate(self.findings)
-            ),
+            findings=findings,
             reweightable=table.complete[row] and len(self._model.modalities) > 1,
+            wrong_pair=wrong_pair,
+            conflict_rank=None if null is None or largest is None else null.largest_rank(largest),
         )
 
 
@@ -77,7 +91,9 @@ class _Listed:
         self.taught = {m: model.heads[m].taught.tolist() for m in model.modalities}
 
 
-def _finding(table: _Listed, row: int, position: int, name: str) -> FindingPrediction:
+def _finding(
+    table: _Listed, row: int, position: int, name: str, null: ConflictNull | None
+) -> FindingPrediction:
     """One finding of one case; everything is None or empty where there is no opinion."""
     modalities: dict[str, float | None] = {}
     units, weights, contributions, voices = {}, {}, {}, []
@@ -107,5 +123,6 @@ def _finding(table: _Listed, row: int, position: int, name: str) -> FindingPredi
         prior=table.prior[row][position] if known else 0.0,
         units=units,
         conflict=conflict,
+        conflict_rank=None if null is None or conflict is None else null.rank(position, conflict),
         weights=weights,
     )

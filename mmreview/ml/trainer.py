@@ -29,6 +29,7 @@ from mmreview.ml import evaluation, gate
 from mmreview.ml.bundle import Bundle
 from mmreview.ml.fusion import AUTO, fusion_named
 from mmreview.ml.model import Model
+from mmreview.ml.pairing import PairEvidence, described, learn_pairs
 from mmreview.ml.predictor import BundlePredictor
 from mmreview.ml.recipe import Ancestor, Fitted, Recipe, Step, fit
 from mmreview.ml.samples import (
@@ -104,6 +105,20 @@ class FusionTrainer:
                 measured: dict[str, Any] = done.value
                 break
             yield TrainingStep("training.phase.measuring", 0.95)
+        assert fitted.held_out is not None
+        model = fitted.models[0]
+        taught = {m: head.taught for m, head in model.heads.items()}
+        pairing = learn_pairs(
+            samples, fitted.held_out.logits, taught, fitted.folds, model.prior, seed=request.seed
+        )
+        while True:
+            try:
+                next(pairing)
+            except StopIteration as done:
+                pairs: PairEvidence = done.value
+                break
+            yield TrainingStep("training.phase.measuring", 0.96)
+        measured["pairs"] = described(pairs)
         if found is not None:
             measured["search"] = found.table
         yield TrainingStep("training.phase.measuring", 0.97)
@@ -111,7 +126,8 @@ class FusionTrainer:
         yield TrainingStep("training.phase.measuring", 0.99)
         card = self._card(request, recipe, samples, fitted, parent, measured)
         fold_of = dict(zip(samples.keys.tolist(), fitted.folds.tolist(), strict=True))
-        sha256 = bundles.write(Bundle(fitted.models, fold_of, card), request.folder)
+        bundle = Bundle(fitted.models, fold_of, card, pairs)
+        sha256 = bundles.write(bundle, request.folder)
         return TrainingResult(sha256, recipe.fusion, measured, verdict)
 
     def _read(

@@ -47,7 +47,7 @@ from mmreview.domain.cases import (
     WorklistSort,
 )
 from mmreview.domain.findings import FindingSchema, State
-from mmreview.domain.predictions import CONFLICT_MARK
+from mmreview.domain.queues import CONFLICT_REASONS
 from mmreview.store.labels import LETTERS
 from mmreview.store.scores import SqlScoreStore, base_of, reason_params
 from mmreview.store.tables import Query, cases, corrections, labels, scores, worklist
@@ -71,7 +71,7 @@ _ORDERS: dict[WorklistSort, tuple[ColumnElement[Any], ...]] = {
     WorklistSort.ID: (worklist.c.sort_id, worklist.c.key),
 }
 _LACKS = or_(worklist.c.has_image == 0, worklist.c.has_report == 0)
-_IN_CONFLICT = scores.c.conflict >= CONFLICT_MARK
+_IN_CONFLICT = or_(*(scores.c.reason == reason for reason in CONFLICT_REASONS))
 
 _search = table("cases_search", column("rowid"))
 _LONG_SEARCH = worklist.c.key.in_(

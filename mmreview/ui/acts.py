@@ -68,6 +68,7 @@ class WindowActs(QObject):
                 "train": lambda: window.session and window.session.training.train(),
                 "cancel_training": lambda: window.session and window.session.training.cancel(),
                 "versions": self.versions,
+                "model": self.model,
                 "keys": self.show_keys,
                 "manual": self.open_manual,
                 "about": self.about,
@@ -351,6 +352,28 @@ class WindowActs(QObject):
         for change in (training.championChanged, training.finished):
             change.connect(_on_changed)
             dialog.finished.connect(lambda _, change=change: change.disconnect(_on_changed))
+        _open(dialog)
+
+    def model(self) -> None:
+        """Show what the serving version can do."""
+        session = self._window.session
+        if session is None:
+            return
+        from mmreview.ui.dialogs.model import ModelDialog
+
+        dialog = ModelDialog(self._window)
+
+        def _on_found(versions: list[Version]) -> None:
+            if isValid(dialog):
+                dialog.show_versions(versions)
+
+        self._window.runner.submit(
+            Lane.DISPLAY,
+            session.desk.learning.versions,
+            key="model",
+            on_done=_on_found,
+            on_failed=lambda error: self._window.show_problem(message_of(error)),
+        )
         _open(dialog)
 
     def show_keys(self) -> None:

@@ -28,6 +28,7 @@ from mmreview.ui.banner import Banner
 from mmreview.ui.dialogs.about import AboutDialog
 from mmreview.ui.dialogs.importing import ImportDialog
 from mmreview.ui.dialogs.keys import KeyCaps, KeysDialog
+from mmreview.ui.dialogs.model import ModelDialog
 from mmreview.ui.dialogs.new_project import NewProjectDialog
 from mmreview.ui.dialogs.path_field import PathField
 from mmreview.ui.dialogs.versions import VersionsDialog
@@ -339,6 +340,45 @@ def test_the_serving_version_cannot_be_promoted_but_others_can(versions):
     press(versions, "promoteButton")
     press(versions, "rollbackButton")
     assert told == [1, "back"]
+
+
+def test_the_model_page_tells_how_sure_its_measures_are(opened, dark):
+    fused = {
+        "positives": 30, "n": 1200, "auroc": 0.81, "ap": 0.5, "f1": None, "brier": 0.11,
+        "ece": 0.031, "ece_perfect": 0.02, "intervals": {"auroc": [0.774, 0.85]},
+    }
+    image = {**fused, "auroc": 0.9, "difference": {"auroc": [-0.09, -0.12, -0.05]}}
+    serving = make_version(2, Role.CHAMPION, auroc={"fused": 0.81})
+    serving.metrics.update({
+        "basis": "audit", "cases": 1200, "macro": {"fused": fused, "image": image},
+        "per_finding": {"Edema": {"fused": {**fused, "intervals": {"auroc": None}}}},
+        "pairs": {"pairs": 800, "wrong_pair_auroc": 0.712, "prior": 0.05},
+    })
+    dialog = opened(ModelDialog(None))
+    assert "There is no version yet" in " ".join(visible_texts(dialog))
+    dialog.show_versions([make_version(1, Role.RETIRED), serving])
+    table = dialog.findChild(QTableWidget, "modelTable")
+    rows = [[table.item(r, c).text() for c in range(11)] for r in range(3)]
+    assert rows[0] == [
+        "Mean of the findings", "Fused", "", ".810", ".774 – .850", "", ".500", "—",
+        ".110", ".031", ".020",
+    ]
+    assert rows[1][:2] == ["", "Image"]
+    assert rows[1][5] == "−.090 (−.120 – −.050)"
+    assert table.item(1, 5).foreground().color() == dark.bad
+    assert rows[2][:3] == ["Edema", "Fused", "30 / 1,200"]
+    assert rows[2][4] == ""
+    said = " ".join(visible_texts(dialog))
+    assert "1200 cases of the audit set" in said
+    assert "AUROC of .712" in said
+
+
+def test_a_version_from_before_the_intervals_shows_its_means(opened):
+    dialog = opened(ModelDialog(None))
+    dialog.show_versions([make_version(1, Role.CHAMPION, auroc={"fused": 0.8, "image": 0.7})])
+    table = dialog.findChild(QTableWidget, "modelTable")
+    assert [table.item(r, 3).text() for r in range(2)] == [".800", ".700"]
+    assert "Too few cases" in " ".join(visible_texts(dialog))
 
 
 def test_the_selected_version_stays_selected(versions):

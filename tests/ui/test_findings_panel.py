@@ -1,9 +1,18 @@
 """The findings panel, driven as a reader drives it and judged by what it shows."""
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QHelpEvent
-from PySide6.QtWidgets import QAbstractButton, QApplication, QProgressBar, QScrollArea, QToolTip
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QProgressBar,
+    QScrollArea,
+    QToolTip,
+    QWidget,
+)
 
 from mmreview.domain.errors import Message
 from mmreview.domain.findings import Basis, Finding, FindingSchema, State
@@ -303,6 +312,28 @@ def test_only_the_selected_row_says_the_conflict_in_words(panel, dark):
     panel.select("Edema")
     assert row.height() > closed + 40
     assert has_colour(row, dark.conflict_surface)
+
+
+def test_a_ranked_conflict_says_how_rare_it_is(panel):
+    rare = replace(opinion("Edema"), conflict=0.15, conflict_rank=0.985)
+    panel.show_case({}, prediction(Edema=rare), READY)
+    row = bar(panel, "Edema", "fused").parentWidget()
+    assert row.has_conflict
+    assert "top 2 % of conflicts" in row.conflict_sentence()
+    panel.show_case({}, prediction(Edema=replace(rare, conflict_rank=0.5)), READY)
+    assert not row.has_conflict
+
+
+def test_the_header_asks_about_a_wrong_pair_only_where_it_is_likely(panel, dark):
+    top = panel.findChild(QWidget, "findingsHeader")
+    panel.show_case({}, replace(prediction(), wrong_pair=0.05), READY)
+    assert "Wrong pair" not in header(panel)
+    assert not has_colour(top, dark.conflict)
+    panel.show_case({}, replace(prediction(), wrong_pair=0.62, what_if=True), READY)
+    assert "Wrong pair? The report may belong to another patient (62 %)" in header(panel)
+    assert has_colour(top, dark.conflict)
+    panel.show_case({}, None, Message("prediction.no_model"))
+    assert "Wrong pair" not in header(panel)
 
 
 def test_another_theme_is_one_repaint(panel, qapp):

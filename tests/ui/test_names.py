@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from mmreview.domain.findings import READER_STATES, State
 from mmreview.ui.dialogs.importing import ImportDialog
+from mmreview.ui.dialogs.model import ModelDialog
 from mmreview.ui.dialogs.new_project import NewProjectDialog
 from mmreview.ui.dialogs.versions import VersionsDialog
 from tests.fakes import SCHEMA
@@ -86,6 +87,7 @@ def test_no_object_name_stands_for_two_widgets(window):
 @pytest.mark.parametrize("make", [
     lambda: ImportDialog(None),
     lambda: VersionsDialog(None),
+    lambda: ModelDialog(None),
     lambda: NewProjectDialog(None, folder="x", schemas=("test",)),
 ])
 def test_dialogs_have_names_too(qtbot, make):

@@ -6,33 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from PySide6.QtCore import (
-    QDate,
-    QEvent,
-    QLocale,
-    QModelIndex,
-    QPersistentModelIndex,
-    QRect,
-    QSize,
-    Qt,
-    Signal,
-)
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableWidget,
-    QTableWidgetItem,
-    QWidget,
-)
+from PySide6.QtCore import QDate, QEvent, QLocale, Qt, Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QTableWidgetItem, QWidget
 
 from mmreview.domain.versions import Role, Version
 from mmreview.translation import language, tr
 from mmreview.ui import theme
 from mmreview.ui.dialogs.dialog import Dialog, Well, note
+from mmreview.ui.dialogs.table import SERVES, quiet_table
 from mmreview.ui.theme import UNIT
 
 _COLUMNS = (
@@ -40,8 +22,6 @@ _COLUMNS = (
 )
 _NUMBERS = frozenset(("id", "parent", "corrections", "fused", "image", "text"))
 _MODALITIES = ("fused", "image", "text")
-_SERVES = int(Qt.ItemDataRole.UserRole)
-_PAD = 3 * UNIT
 
 
 class VersionsDialog(Dialog):
@@ -57,18 +37,9 @@ class VersionsDialog(Dialog):
         )
         self._versions: list[Version] = []
         self._writable = True
-        self._table = QTableWidget(0, len(_COLUMNS), self)
-        self._table.setObjectName("versionsTable")
-        self._table.setAccessibleName(tr("ui.versions.title"))
-        self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self._table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self._table.setShowGrid(False)
-        self._table.setTabKeyNavigation(False)
-        self._table.setWordWrap(False)
-        self._table.verticalHeader().hide()
-        self._table.setItemDelegate(_CellDelegate(self._table))
-        self._table.setHorizontalHeader(_Header(self._table))
+        self._table = quiet_table(
+            len(_COLUMNS), self, name="versionsTable", title=tr("ui.versions.title")
+        )
         self._table.itemSelectionChanged.connect(self._on_selected)
         self._make_headings()
         self.body.addWidget(Well(self._table, self), 1)
@@ -121,7 +92,7 @@ class VersionsDialog(Dialog):
                 item.setFont(_font(version, name))
                 item.setForeground(_colour(version, name))
                 if name == "id":
-                    item.setData(_SERVES, version.role is Role.CHAMPION)
+                    item.setData(SERVES, version.role is Role.CHAMPION)
                 if name == "verdict":
                     item.setToolTip(cells[name])
                 self._table.setItem(at, column, item)
@@ -154,66 +125,6 @@ class VersionsDialog(Dialog):
             self._fill()
 
 
-class _Header(QHeaderView):
-    """Quiet headings over a line."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(Qt.Orientation.Horizontal, parent)
-        self.setHighlightSections(False)
-        self.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.setStretchLastSection(True)
-        self.setFixedHeight(8 * UNIT)
-
-    def sectionSizeFromContents(self, logicalIndex: int) -> QSize:
-        """The words and their air."""
-        words = str(self.model().headerData(logicalIndex, self.orientation()))
-        width = QFontMetrics(theme.font(theme.SMALL)).horizontalAdvance(words)
-        return QSize(width + 2 * _PAD, 8 * UNIT)
-
-    def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:
-        """Draw one heading."""
-        colours = theme.current()
-        painter.fillRect(rect, colours.surface)
-        painter.fillRect(QRect(rect.left(), rect.bottom(), rect.width(), 1), colours.line)
-        painter.setFont(theme.font(theme.SMALL))
-        painter.setPen(colours.muted)
-        words = str(self.model().headerData(logicalIndex, self.orientation()))
-        box = rect.adjusted(_PAD, 0, -_PAD, 0)
-        painter.drawText(box, int(_alignment(_COLUMNS[logicalIndex])), words)
-
-
-class _CellDelegate(QStyledItemDelegate):
-    """A cell with air; the serving version has the bright edge that a current case has."""
-
-    def sizeHint(
-        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> QSize:
-        """The words and their air."""
-        font: QFont = index.data(Qt.ItemDataRole.FontRole)
-        width = QFontMetrics(font).horizontalAdvance(str(index.data()))
-        return QSize(width + 2 * _PAD + UNIT, 8 * UNIT)
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem,
-        index: QModelIndex | QPersistentModelIndex,
-    ) -> None:
-        """Draw one cell in its own colour, selected or not."""
-        colours = theme.current()
-        area: QRect = option.rect
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(area, colours.selection)
-        if index.data(_SERVES):
-            painter.fillRect(QRect(area.left(), area.top(), 2, area.height()), colours.text)
-        font: QFont = index.data(Qt.ItemDataRole.FontRole)
-        painter.setFont(font)
-        painter.setPen(index.data(Qt.ItemDataRole.ForegroundRole).color())
-        box = area.adjusted(_PAD, 0, -_PAD, 0)
-        words = QFontMetrics(font).elidedText(
-            str(index.data()), Qt.TextElideMode.ElideRight, box.width()
-        )
-        painter.drawText(box, int(index.data(Qt.ItemDataRole.TextAlignmentRole)), words)
-
-
 def _cells(version: Version) -> dict[str, str]:
     auroc = version.metrics.get("auroc") or {}
     return {
@@ -222,13 +133,13 @@ def _cells(version: Version) -> dict[str, str]:
                    else f"role.{version.role}"),
         "parent": "" if version.parent is None else str(version.parent),
         "corrections": f"{version.corrections:,}",
-        **{name: _share(auroc.get(name)) for name in _MODALITIES},
+        **{name: share(auroc.get(name)) for name in _MODALITIES},
         "made": _moment(version.created_at),
         "verdict": _verdict(version),
     }
 
 
-def _share(value: Any) -> str:
+def share(value: Any) -> str:
     """A number from 0 to 1 with three decimals and no leading zero; a dash for none."""
     if not isinstance(value, int | float) or value != value:
         return "—"

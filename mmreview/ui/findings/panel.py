@@ -25,6 +25,7 @@ from mmreview.ui.findings.measures import MARGIN, measures
 from mmreview.ui.findings.row import FindingRow
 from mmreview.ui.text_line import draw_chip
 from mmreview.ui.theme import UNIT
+from mmreview.ui.wording import percent
 
 _ELLIPSIS = Qt.TextElideMode.ElideRight
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -123,9 +124,11 @@ class FindingsPanel(QWidget):
             row.set_opinion(known.get(row.finding.name))
         if prediction is None:
             self._header.set_opinion(tr(status.code, **status.params), what_if=False, calm=True)
+            self._header.set_wrong_pair(None)
         else:
             version = tr("ui.findings.version", version=prediction.version)
             self._header.set_opinion(version, what_if=prediction.what_if, calm=False)
+            self._header.set_wrong_pair(prediction.wrong_pair if prediction.is_wrong_pair else None)
 
     def _begin(self) -> None:
         """Hold repaints and placing back until every row has its values."""
@@ -301,6 +304,7 @@ class _Header(QWidget):
         self._opinion = ""
         self._calm = True
         self._what_if = False
+        self._wrong_pair: float | None = None
         self.setFixedHeight(self._height())
 
     def set_counts(self, held: Counter[State], total: int) -> None:
@@ -325,9 +329,18 @@ class _Header(QWidget):
         self._fit()
         self._describe()
 
+    def set_wrong_pair(self, probability: float | None) -> None:
+        """Ask whether the report belongs to the image; None asks nothing."""
+        self._wrong_pair = probability
+        self._describe()
+
     def _describe(self) -> None:
         mark = tr("ui.what_if") if self._what_if else ""
-        parts = (self._read, self._counts or self._hint, self._opinion, mark)
+        doubt = ""
+        if self._wrong_pair is not None:
+            doubt = tr("ui.findings.wrong_pair.spoken", percent=percent(self._wrong_pair))
+        self.setToolTip(doubt)
+        parts = (self._read, self._counts or self._hint, self._opinion, mark, doubt)
         self.setAccessibleName(". ".join(part for part in parts if part))
         self.update()
 
@@ -371,7 +384,10 @@ class _Header(QWidget):
         painter.setFont(sizes.number_font)
         painter.setPen(colours.muted)
         painter.drawText(first, _LEFT, self._read)
-        counts = sizes.number_metrics.elidedText(self._counts or self._hint, _ELLIPSIS, inner)
+        room = inner - self._paint_chips(painter, second)
+        counts = sizes.number_metrics.elidedText(self._counts or self._hint, _ELLIPSIS, room)
+        painter.setFont(sizes.number_font)
+        painter.setPen(colours.muted)
         painter.drawText(second, _LEFT, counts)
         if self._is_long:
             below = QRectF(MARGIN, second.bottom() + UNIT, inner, self.height())
@@ -381,10 +397,20 @@ class _Header(QWidget):
         else:
             painter.setPen(colours.muted if self._calm else colours.text)
             painter.drawText(first, _RIGHT, self._opinion)
-        if self._what_if:
-            text = tr("ui.what_if")
-            width = sizes.small_metrics.horizontalAdvance(text) + 3 * UNIT
-            chip = QRectF(second.right() - width, second.top() - 1, width, sizes.line + 2)
-            draw_chip(painter, chip, text, colours.text)
         painter.fillRect(0, self.height() - 1, self.width(), 1, colours.line)
         painter.end()
+
+    def _paint_chips(self, painter: QPainter, line: QRectF) -> float:
+        """What must be seen at a glance, at the right of ``line``; returns the width it takes."""
+        colours, sizes = theme.current(), measures()
+        chips = [(tr("ui.what_if"), colours.text)] if self._what_if else []
+        if self._wrong_pair is not None:
+            doubt = tr("ui.findings.wrong_pair", percent=percent(self._wrong_pair))
+            chips.append((doubt, colours.conflict))
+        right = line.right()
+        for text, colour in chips:
+            width = sizes.small_metrics.horizontalAdvance(text) + 3 * UNIT
+            draw_chip(painter, QRectF(right - width, line.top() - 1, width, sizes.line + 2), text,
+                      colour)
+            right -= width + UNIT
+        return line.right() - right

@@ -7,6 +7,8 @@ values and asks for one repaint, it never touches a layout.
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QEvent, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
@@ -20,7 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from mmreview.domain.findings import Finding, State
-from mmreview.domain.predictions import CONFLICT_MARK, FindingPrediction
+from mmreview.domain.predictions import FindingPrediction
 from mmreview.domain.reads import FindingState
 from mmreview.translation import tr
 from mmreview.ui import theme
@@ -84,7 +86,7 @@ class FindingRow(QWidget):
     def has_conflict(self) -> bool:
         """True while image and report contradict each other beyond the mark."""
         opinion = self._opinion
-        return opinion is not None and (opinion.conflict or 0.0) >= CONFLICT_MARK
+        return opinion is not None and opinion.in_conflict
 
     def set_state(self, state: FindingState | None) -> None:
         """Show the state that holds, None for none."""
@@ -246,7 +248,10 @@ class FindingRow(QWidget):
         known = [name for name, value in opinion.modalities.items() if value is not None]
         both = sorted(known) == ["image", "text"]
         code = "ui.findings.conflict" if both else "ui.findings.conflict_any"
-        return tr(code, bits=fraction(opinion.conflict))
+        if opinion.conflict_rank is None:
+            return tr(code, bits=fraction(opinion.conflict))
+        share = max(1, math.ceil(100 * (1 - opinion.conflict_rank) - 1e-9))
+        return tr(f"{code}_top", share=share)
 
     # --- painting ---------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from PySide6.QtCore import QDate, QLocale
 
 from mmreview.domain.cases import Partition, ReadStatus, WorklistRow
-from mmreview.domain.predictions import CONFLICT_MARK
+from mmreview.domain.queues import CONFLICT_REASONS
 from mmreview.translation import language, tr
 
 
@@ -27,10 +27,8 @@ def second_line(row: WorklistRow) -> str:
 
 
 def is_conflict(row: WorklistRow) -> bool:
-    """True where the two opinions differ so much that the row is marked."""
-    if row.partition is Partition.AUDIT or row.conflict is None:
-        return False
-    return row.conflict >= CONFLICT_MARK
+    """True where image and report differ so much that the row is marked."""
+    return row.partition is not Partition.AUDIT and row.reason in CONFLICT_REASONS
 
 
 def value(row: WorklistRow, *, by_conflict: bool = False) -> str:

@@ -1,13 +1,16 @@
 import math
+from dataclasses import replace
 
 import pytest
 
 from mmreview.domain.predictions import (
     FindingPrediction,
     Prediction,
+    is_conflict,
     jensen_shannon_bits,
     sigmoid,
 )
+from mmreview.domain.queues import score
 
 
 def prediction() -> Prediction:
@@ -69,3 +72,25 @@ def test_sigmoid_does_not_overflow():
     assert sigmoid(-1000.0) == 0.0
     assert sigmoid(1000.0) == 1.0
     assert math.isclose(sigmoid(0.0), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("bits", "rank", "marked"),
+    [
+        (None, None, False), (0.25, None, True), (0.24, None, False),
+        (0.15, 0.98, True), (0.4, 0.9, False), (0.05, 0.999, False),
+    ],
+)
+def test_a_conflict_is_marked_by_its_rank_and_by_bits_where_there_is_none(bits, rank, marked):
+    assert is_conflict(bits, rank) is marked
+
+
+def test_a_case_is_offered_for_a_wrong_pair_first_then_for_its_conflict():
+    plain = prediction()
+    assert score(plain, key=1).reason == "queue.conflict"
+    usual = replace(plain, conflict_rank=0.5)
+    assert score(usual, key=1).reason == "queue.uncertain"
+    doubted = score(replace(usual, wrong_pair=0.4), key=1)
+    assert (doubted.reason, doubted.reason_params) == ("queue.wrong_pair", {})
+    assert doubted.priority == pytest.approx(score(usual, key=1).priority + 0.4)
+    assert score(replace(usual, wrong_pair=0.1), key=1).reason == "queue.uncertain"

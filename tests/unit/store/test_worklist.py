@@ -13,8 +13,8 @@ from mmreview.store.worklist import sort_id
 PRIORITY, CONFLICT, ID = WorklistSort.PRIORITY, WorklistSort.CONFLICT, WorklistSort.ID
 
 
-def score(key, *, priority=None, conflict=None):
-    return CaseScore(key, conflict, priority, "queue.uncertain", {"finding": "Edema"})
+def score(key, *, priority=None, conflict=None, reason="queue.uncertain"):
+    return CaseScore(key, conflict, priority, reason, {"finding": "Edema"})
 
 
 def ids(store, sort=ID, **where):
@@ -59,7 +59,8 @@ def test_equal_scores_keep_the_order_of_import(store, draft):
 
 def test_filters_and_their_counts_agree(scored, draft, correct, reviewing):
     scored.cases.upsert([draft("no image", images=0), draft("no report", report=None)])
-    scored.scores.replace(1, [score(2, conflict=0.25), score(1, conflict=0.2499)])
+    marked = score(2, conflict=0.2, reason="queue.conflict")
+    scored.scores.replace(1, [marked, score(1, conflict=0.3)])
     correct(1, "Edema", State.ABSENT)
     reviewing(scored).commit_read(2, reader="ana")
     assert ids(scored, unread=True) == ["a", "c", "no image", "no report"]

@@ -52,7 +52,7 @@ EFFICIENTNET_LITE0 = EncoderCard(
     weights_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     preprocessing=IMAGE_PREPROCESSING,
     view="mid+last",
-    width=1280 + 2 * (24 + 40 + 80 + 112),
+    blocks=(1280, 2 * (24 + 40 + 80 + 112)),
     items=_images,
     load=_load_efficientnet,
 )
@@ -63,7 +63,7 @@ MINILM = EncoderCard(
     weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     preprocessing=f"wordpiece-{TOKENIZER_SHA256[:12]}-window{TEXT_WINDOW}-overlap{TEXT_OVERLAP}",
     view=f"mean-l2+words-spellings-{NGRAM_COLUMNS}",
-    width=384 + 2 * NGRAM_COLUMNS,
+    blocks=(384 + 2 * NGRAM_COLUMNS,),
     items=_report,
     load=_load_minilm,
     step=64,

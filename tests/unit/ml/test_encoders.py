@@ -285,7 +285,7 @@ def test_odd_text_is_encoded(texts):
 class Hungry:
     """An encoder whose memory holds ``room`` units."""
 
-    card = replace(EFFICIENTNET_LITE0, width=2)
+    card = replace(EFFICIENTNET_LITE0, blocks=(2,))
     batch_size = 16
 
     def __init__(self, room, error):

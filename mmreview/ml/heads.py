@@ -79,8 +79,9 @@ class Lesson:
     @property
     def slices(self) -> list[slice]:
         """Where each block is."""
-        ends = np.cumsum(self.blocks or (self.features.shape[1],)).tolist()
-        return [slice(end - width, end) for end, width in zip(ends, np.diff(ends, prepend=0))]
+        widths = self.blocks or (self.features.shape[1],)
+        ends = np.cumsum(widths).tolist()
+        return [slice(end - width, end) for end, width in zip(ends, widths, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,8 @@ class EncoderCard:
     """An encoder's name plate.
 
     ``items`` says what of a case it encodes (the folder is what relative paths start from).
-    ``blocks`` are the widths of what its features are made of, in order. ``step`` items are encoded for each durable block.
+    ``blocks`` are the widths of what its features are made of, in order (see ``ml.heads``).
+    ``step`` items are encoded for each durable block.
     """
 
     name: str

@@ -103,13 +103,14 @@ class ProjectOpener:
         yield from self.refresh(desk, actor=SYSTEM)
 
     def refresh(self, desk: Desk, *, actor: str) -> Generator[Progress, None, None]:
-        """After an import: encode what is new, fit a first model if none serves, score.
+        """After an import: encode what is new, fit a first model if none serves (or if the one that
+        does is of an older program's features), score.
 
         With too few labels for a first model the project is worked on unassisted; that is no
         error.
         """
         yield from desk.predicting.encode_all()
-        if desk.learning.champion() is None:
+        if desk.learning.champion() is None or desk.predicting.outgrown():
             try:
                 for step in desk.learning.train(actor=actor):
                     yield Progress(step.phase, round(100 * step.fraction), 100)

@@ -65,8 +65,8 @@ class FindingPrediction:
     lacks it. ``units`` maps each present modality to its logit contribution at weight 1 and
     ``weights`` to the finding's own λ, so that ``contributions[m] == weights[m] * units[m]`` and
     ``logit(fused) == prior + Σ contributions``; empty ``weights`` are the prediction's.
-    ``conflict`` is in bits, ``None`` unless two modalities have an opinion; ``conflict_rank`` is the
-    share of matched pairs with a smaller one, ``None`` where too few pairs are known.
+    ``conflict`` is in bits, ``None`` unless two modalities have an opinion; ``conflict_rank`` is
+    the share of matched pairs with a smaller one, ``None`` where too few pairs are known.
     """
 
     finding: str

@@ -92,6 +92,10 @@ class EncodedFeatures:
         """The length of a modality's features."""
         return self._cards[modality].width
 
+    def blocks(self, modality: str) -> tuple[int, ...]:
+        """The widths of the parts of a modality's features, which heads weigh apart."""
+        return self._cards[modality].blocks
+
     def fingerprint(self, modality: str) -> str:
         """The cache key as sha256 (hex): encoder, weights, preprocessing, view, numeric backend.
         Two features of one fingerprint may be compared. Imports torch in a project without any

@@ -6,12 +6,18 @@ have not seen is the material of calibration, fusion and measurement.
 
 The strength of the L2 penalty is said as the spread (variance) that a logit has before any label
 is seen: ``alpha = width / spread`` on standardised features, which does not depend on their number.
+
+Features that an encoder takes from different places (the middle of a network and its end) are
+*blocks*: each gets a logistic regression of its own, and the head is their mean. That is one head
+still, linear in all features. Against one regression on all image features together it gave
++.012 / +.008 / +.001 / +.005 AUROC on the real pairs (diagnoses, severity by zones, outcomes,
+ultrasound; nested patient-grouped folds, 20 seeds).
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +65,8 @@ class HeadFit:
 @dataclass(frozen=True)
 class Lesson:
     """What one head learns from: (n, width) features with ``present`` rows, (n, findings) targets
-    and teaching weights, (n,) folds."""
+    and teaching weights, (n,) folds. ``blocks`` are the widths of the features' blocks, in order;
+    none is one block."""
 
     features: Array
     present: NDArray[np.bool_]
@@ -67,6 +74,14 @@ class Lesson:
     weights: Array
     folds: NDArray[np.int8]
     fold_count: int
+    blocks: tuple[int, ...] = ()
+
+    @property
+    def slices(self) -> list[slice]:
+        """Where each block is."""
+        widths = self.blocks or (self.features.shape[1],)
+        ends = np.cumsum(widths).tolist()
+        return [slice(end - width, end) for end, width in zip(ends, widths, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -137,19 +152,22 @@ def fit_head(
     standard = yield from _Standard.of(lesson.features, rows)
     features = yield from standard.apply(lesson.features, rows)
     targets, weights = targets[:, taught], weights[:, taught]
-    design = Design.of(features, seed=seed)
-    yield Trace(0)
+    blocks = [features[:, block] for block in lesson.slices]
+    designs = []
+    for block in blocks:
+        designs.append(Design.of(block, seed=seed))
+        yield Trace(0)
     if spread is None:
-        spread = yield from _search(features, design, targets, weights, folds, width, seed)
-    columns = _columns(targets, weights, folds, lesson.fold_count, width / spread)
+        spread = yield from _search(blocks, designs, targets, weights, folds, seed)
+    columns = _columns(targets, weights, folds, lesson.fold_count)
     warm = None
     if start is not None and len(start) == 1 + lesson.fold_count:
         pairs = [standard.standard(head) for head in start]
-        warm = (
-            np.hstack([w[:, taught] for w, _ in pairs]),
-            np.concatenate([b[taught] for _, b in pairs]),
-        )
-    solution = yield from solve(design, columns, start=warm)
+        whole = np.hstack([w[:, taught] for w, _ in pairs]) * np.float32(len(blocks))
+        bias = np.concatenate([b[taught] for _, b in pairs])
+        warm = [(whole[block], bias) for block in lesson.slices]
+    parts = yield from _solve_blocks(designs, columns, spread, start=warm)
+    solution = _mean_of(parts)
     heads = _heads(solution, standard, taught, 1 + lesson.fold_count)
     held_out[np.ix_(rows, np.flatnonzero(taught))] = _unseen(solution, folds, int(taught.sum()))
     yield from _unlabelled(lesson, rows, heads, held_out)
@@ -162,10 +180,68 @@ def _taught(targets: Array, weights: Array) -> NDArray[np.bool_]:
     return (present >= LEAST) & (known.sum(axis=0) - present >= LEAST)
 
 
+def _solve_blocks(
+    designs: Sequence[Design],
+    columns: Columns,
+    spread: float,
+    *,
+    start: Sequence[tuple[Array, Array]] | None = None,
+    tolerance: float = 3e-5,
+    limit: int = 80,
+) -> Generator[Trace, None, list[Solution]]:
+    """The solution on each block, all in step, so that the losses they tell are the blocks' mean.
+    """
+    working = {}
+    for index, design in enumerate(designs):
+        width = design.basis.shape[0]
+        strengths = np.full(columns.targets.shape[1], width / spread, np.float32)
+        working[index] = solve(
+            design,
+            replace(columns, strengths=strengths),
+            start=start[index] if start is not None else None,
+            tolerance=tolerance,
+            limit=limit,
+        )
+    latest: dict[int, Trace] = {}
+    done: dict[int, Solution] = {}
+    iteration = 0
+    while working:
+        for index in list(working):
+            try:
+                while (trace := next(working[index])).loss is None:
+                    yield Trace(iteration)
+                latest[index] = trace
+            except StopIteration as finished:
+                done[index] = finished.value
+                del working[index]
+        if working:
+            yield mean_trace(iteration, list(latest.values()))
+            iteration += 1
+    return [done[index] for index in range(len(designs))]
+
+
+def mean_trace(iteration: int, traces: Sequence[Trace]) -> Trace:
+    """One trace for several solves that run in step."""
+    loss = float(np.mean([t.loss for t in traces if t.loss is not None]))
+    outside = [t.held_out_loss for t in traces if t.held_out_loss is not None]
+    return Trace(iteration, loss, float(np.mean(outside)) if outside else None)
+
+
+def _mean_of(parts: Sequence[Solution]) -> Solution:
+    """The blocks' regressions as one on all features."""
+    share = np.float32(1 / len(parts))
+    return Solution(
+        weights=np.vstack([part.weights for part in parts]) * share,
+        bias=np.mean([part.bias for part in parts], axis=0),
+        margins=np.mean([part.margins for part in parts], axis=0),
+        iterations=max(part.iterations for part in parts),
+    )
+
+
 def _columns(
-    targets: Array, weights: Array, folds: NDArray[np.int8], fold_count: int, strength: float
+    targets: Array, weights: Array, folds: NDArray[np.int8], fold_count: int
 ) -> Columns:
-    """All rows first, then without each fold."""
+    """All rows first, then without each fold. The blocks' widths make the strengths."""
     parts, outside = [weights], [np.zeros_like(weights)]
     for fold in range(fold_count):
         inside = (folds == fold)[:, None]
@@ -176,7 +252,7 @@ def _columns(
     return Columns(
         targets=repeated,
         weights=stacked,
-        strengths=np.full(stacked.shape[1], strength, np.float32),
+        strengths=np.zeros(stacked.shape[1], np.float32),
         prior=_log_odds(repeated, stacked),
         held_out=np.hstack(outside),
     )
@@ -225,21 +301,21 @@ def _heads(
 
 
 def _search(
-    features: Array, design: Design, targets: Array, weights: Array, folds: NDArray[np.int8],
-    width: int, seed: int,
+    blocks: Sequence[Array], designs: Sequence[Design], targets: Array, weights: Array,
+    folds: NDArray[np.int8], seed: int,
 ) -> Generator[Trace, None, float]:
     """The spread whose held-out logits, at their best common temperature, have the least
     log-loss. Many rows are searched on a sample, three folds and the best labelled findings."""
     used = np.unique(folds)
-    if len(features) > _SEARCH_ROWS:
+    if len(folds) > _SEARCH_ROWS:
         rng = np.random.default_rng(seed)
-        rows = np.sort(rng.choice(len(features), _SEARCH_ROWS, replace=False))
-        features, targets, weights, folds = (
-            a[rows] for a in (features, targets, weights, folds)
-        )
-        design = Design.of(features, seed=seed)
+        rows = np.sort(rng.choice(len(folds), _SEARCH_ROWS, replace=False))
+        targets, weights, folds = (a[rows] for a in (targets, weights, folds))
+        designs = []
+        for block in blocks:
+            designs.append(Design.of(block[rows], seed=seed))
+            yield Trace(0)
         used = used[:_SEARCH_FOLDS]
-        yield Trace(0)
     known = weights > 0
     minority = np.minimum(
         (known & (targets > 0.5)).sum(axis=0), (known & (targets < 0.5)).sum(axis=0)
@@ -248,20 +324,20 @@ def _search(
     targets, weights = targets[:, chosen], weights[:, chosen]
     apart = np.hstack([np.where((folds == fold)[:, None], 0, weights) for fold in used])
     repeated = np.tile(targets, (1, len(used)))
+    none = np.zeros(apart.shape[1], np.float32)
+    columns = Columns(repeated, apart, none, _log_odds(repeated, apart))
     best, best_loss, start = SPREADS[0], np.inf, None
     for spread in SPREADS:
-        strengths = np.full(apart.shape[1], width / spread, np.float32)
-        columns = Columns(repeated, apart, strengths, _log_odds(repeated, apart))
-        solving = solve(design, columns, start=start, tolerance=1e-3, limit=15)
+        solving = _solve_blocks(designs, columns, spread, start=start, tolerance=1e-3, limit=15)
         while True:
             try:
                 next(solving)
             except StopIteration as done:
-                solution: Solution = done.value
+                parts: list[Solution] = done.value
                 break
             yield Trace(0)
-        start = (solution.weights, solution.bias)
-        loss = _held_out_loss(solution, targets, weights, folds, used)
+        start = [(part.weights, part.bias) for part in parts]
+        loss = _held_out_loss(_mean_of(parts), targets, weights, folds, used)
         if loss < best_loss:
             best, best_loss = spread, loss
     return best

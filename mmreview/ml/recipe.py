@@ -22,7 +22,7 @@ from mmreview.ml import folds as grouping
 from mmreview.ml.calibration import Calibration, calibrate
 from mmreview.ml.fusion import Fusion, fusion_named
 from mmreview.ml.fusion.material import Material, families_of
-from mmreview.ml.heads import HeadFit, Lesson, fit_head
+from mmreview.ml.heads import HeadFit, Lesson, fit_head, mean_trace
 from mmreview.ml.model import Model, Opinions
 from mmreview.ml.samples import Samples
 from mmreview.ml.solver import Trace
@@ -120,6 +120,7 @@ def lesson_of(samples: Samples, modality: str, folds: NDArray[np.int8]) -> Lesso
         weights=samples.teaching(modality),
         folds=folds,
         fold_count=int(folds.max()) + 1,
+        blocks=samples.blocks.get(modality, ()),
     )
 
 
@@ -148,7 +149,7 @@ def _fit_heads(
                 done[m] = finished.value
                 del working[m]
         if working and latest:
-            step = _mean_trace(len(losses), list(latest.values()))
+            step = mean_trace(len(losses), list(latest.values()))
             losses.append((step.loss or 0.0, step.held_out_loss))
             yield Step("training.phase.fitting", _share(len(losses)), step)
     return {m: done[m] for m in samples.modalities}, losses
@@ -157,12 +158,6 @@ def _fit_heads(
 def _share(iterations: int) -> float:
     """How far the heads have come; how many iterations they need is not known beforehand."""
     return 0.8 * iterations / (iterations + 8.0)
-
-
-def _mean_trace(iteration: int, traces: list[Trace]) -> Trace:
-    loss = float(np.mean([t.loss for t in traces if t.loss is not None]))
-    outside = [t.held_out_loss for t in traces if t.held_out_loss is not None]
-    return Trace(iteration, loss, float(np.mean(outside)) if outside else None)
 
 
 def _second_stages(

@@ -6,8 +6,8 @@ where its bit is set, and the fusion only where every bit is.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +37,10 @@ class CachedFeatures(Protocol):
         """How many numbers describe one case."""
         ...
 
+    def blocks(self, modality: str) -> tuple[int, ...]:
+        """The widths of the parts that the features come from, in order."""
+        ...
+
     def fingerprint(self, modality: str) -> str:
         """What made the features: encoder, weights, preprocessing, view."""
         ...
@@ -51,7 +55,8 @@ class CachedFeatures(Protocol):
 @dataclass(frozen=True)
 class Samples:
     """Labelled cases with features. Arrays have one row a case; ``features[m]`` is (n, width)
-    with zeros where ``present[m]`` is False; ``targets`` is (n, findings) with NaN unlabelled."""
+    with zeros where ``present[m]`` is False; ``targets`` is (n, findings) with NaN unlabelled.
+    ``blocks[m]`` are the widths of the parts of ``features[m]`` (see ``heads``)."""
 
     modalities: tuple[str, ...]
     features: dict[str, NDArray[np.float32]]
@@ -61,6 +66,7 @@ class Samples:
     targets: NDArray[np.float32]
     corrected: NDArray[np.bool_]
     basis: NDArray[np.int8]
+    blocks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -76,6 +82,7 @@ class Samples:
             targets=self.targets[rows],
             corrected=self.corrected[rows],
             basis=self.basis[rows],
+            blocks=self.blocks,
         )
 
     @property
@@ -153,6 +160,7 @@ def gather(
         targets=np.asarray(table.targets, np.float32)[rows],
         corrected=np.asarray(table.corrected, bool)[rows],
         basis=np.asarray(table.basis, np.int8)[rows],
+        blocks={m: features.blocks(m) for m in modalities},
     )
 
 

@@ -27,6 +27,9 @@ from mmreview.domain.versions import ServingModel
 
 _BLOCK = 512
 
+#: Why a sound version cannot answer: other encoders, or other views of the same ones, are in use.
+_OUTGROWN = ("error.bundle_other_encoder", "error.bundle_other_modalities")
+
 
 class Predicting:
     """Encoding, prediction and scoring for one project. Safe from any thread."""
@@ -72,6 +75,21 @@ class Predicting:
                 self._predictor = self._trainer.load(champion, self._folder / champion.folder)
         self._scores.serve(champion.id if champion else None)
         return self.serving()
+
+    def outgrown(self) -> bool:
+        """Whether the champion was trained on features that this program no longer makes: it
+        cannot answer any more, and only a new version can.
+
+        Raises:
+            BundleInvalid: its files are damaged.
+        """
+        try:
+            self.serve()
+        except BundleInvalid as error:
+            if error.code not in _OUTGROWN:
+                raise
+            return True
+        return False
 
     def serving(self) -> ServingModel | None:
         """The version that answers now, with its weights; None while there is no model."""

@@ -28,11 +28,13 @@ from mmreview.domain.cases import Partition
 from mmreview.domain.labels import LabelTable
 from mmreview.domain.ports import TrainingRequest
 from mmreview.domain.versions import LambdaChoice, Role, Version
+from mmreview.ml.encoders.registry import DEFAULT_ENCODERS
 from mmreview.ml.solver import Columns, Design, solve
 from mmreview.ml.trainer import FusionTrainer
 from mmreview.services.learning import DEFAULT_FUSION
 
-WIDTHS = {"image": 1792, "text": 384}
+BLOCKS = {m: card.blocks for m, card in DEFAULT_ENCODERS.items()}
+WIDTHS = {m: sum(blocks) for m, blocks in BLOCKS.items()}
 FINDINGS = 14
 SPREAD = 1.0
 WITHIN = 1.05
@@ -61,6 +63,10 @@ class SyntheticFeatures:
     def width(self, modality: str) -> int:
         """Numbers a case."""
         return WIDTHS[modality]
+
+    def blocks(self, modality: str) -> tuple[int, ...]:
+        """As the encoders' cards say."""
+        return BLOCKS[modality]
 
     def fingerprint(self, modality: str) -> str:
         """What made them."""

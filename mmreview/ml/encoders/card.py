@@ -49,7 +49,8 @@ class EncoderCard:
     """An encoder's name plate.
 
     ``items`` says what of a case it encodes (the folder is what relative paths start from).
-    ``width`` is the length of its features. ``step`` items are encoded for each durable block.
+    ``blocks`` are the widths of what its features are made of, in order (see ``ml.heads``).
+    ``step`` items are encoded for each durable block.
     """
 
     name: str
@@ -57,10 +58,15 @@ class EncoderCard:
     weights_sha256: str
     preprocessing: str
     view: str
-    width: int
+    blocks: tuple[int, ...]
     items: Callable[[Case, Path], tuple[Item, ...]]
     load: Callable[[EncoderCard, Placement], Encoder]
     step: int = 32
+
+    @property
+    def width(self) -> int:
+        """The length of the features."""
+        return sum(self.blocks)
 
     def key(self, numerics: str) -> dict[str, Any]:
         """What features depend on, besides the content itself."""

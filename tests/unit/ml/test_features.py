@@ -82,7 +82,7 @@ def letters_card(name="letters", step=3):
         weights_sha256="0" * 64,
         preprocessing="none",
         view="count",
-        width=4,
+        blocks=(4,),
         items=lambda case, root: (
             (Item(case.report_sha256, case.report),) if case.report else ()
         ),

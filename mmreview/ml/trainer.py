@@ -105,19 +105,7 @@ class FusionTrainer:
                 measured: dict[str, Any] = done.value
                 break
             yield TrainingStep("training.phase.measuring", 0.95)
-        assert fitted.held_out is not None
-        model = fitted.models[0]
-        taught = {m: head.taught for m, head in model.heads.items()}
-        pairing = learn_pairs(
-            samples, fitted.held_out.logits, taught, fitted.folds, model.prior, seed=request.seed
-        )
-        while True:
-            try:
-                next(pairing)
-            except StopIteration as done:
-                pairs: PairEvidence = done.value
-                break
-            yield TrainingStep("training.phase.measuring", 0.96)
+        pairs = yield from _pairs(samples, fitted, seed=request.seed)
         measured["pairs"] = described(pairs)
         if found is not None:
             measured["search"] = found.table
@@ -275,6 +263,24 @@ def _search(
             return found
         share = step.done / step.total
         yield TrainingStep("training.phase.searching", 0.1 + (_SEARCHED - 0.1) * share)
+
+
+def _pairs(
+    samples: Samples, fitted: Fitted, *, seed: int
+) -> Generator[TrainingStep, None, PairEvidence]:
+    assert fitted.held_out is not None
+    model = fitted.models[0]
+    taught = {m: head.taught for m, head in model.heads.items()}
+    pairing = learn_pairs(
+        samples, fitted.held_out.logits, taught, fitted.folds, model.prior, seed=seed
+    )
+    while True:
+        try:
+            next(pairing)
+        except StopIteration as done:
+            pairs: PairEvidence = done.value
+            return pairs
+        yield TrainingStep("training.phase.measuring", 0.96)
 
 
 def _training_step(step: Step, begun: float) -> TrainingStep:

@@ -37,9 +37,9 @@ LEAST_PAIRS = 60
 PRIOR = 0.05
 #: Levels at which the null distribution is kept: steps of half a percent.
 _LEVELS = 201
-_MOST_PAIRS, _MISMATCHES = 2000, 4
+_MOST_PAIRS, _MISMATCHES = 1200, 4
 #: Rows that principal axes are found on, and how many axes and canonical pairs are kept.
-_BASIS_ROWS, _AXES, _RANK = 600, 192, 40
+_BASIS_ROWS, _AXES, _RANK = 400, 160, 40
 #: λ, as a share of the typical variance.
 _RIDGE = 0.1
 _PULL = 3.0
@@ -317,7 +317,7 @@ def _canonical(
     """Both projections, such that the dot product of two coordinates is ``xᵀ W y``."""
     sides = []
     for features in (x, y):
-        sides.append(_principal(features, rng))
+        sides.append((yield from _principal(features, rng)))
         yield
     (one, a, va), (two, b, vb) = sides
     cross = a.T @ b / len(a)
@@ -340,7 +340,9 @@ def _canonical(
     return turned[0], turned[1]
 
 
-def _principal(features: Array, rng: np.random.Generator) -> tuple[_Side, Floats, Floats]:
+def _principal(
+    features: Array, rng: np.random.Generator
+) -> Generator[None, None, tuple[_Side, Floats, Floats]]:
     """Standardised principal axes: a side that projects onto them, the rows' coordinates, and
     the variance along each."""
     mean, spread = features.mean(axis=0), features.std(axis=0)
@@ -351,7 +353,9 @@ def _principal(features: Array, rng: np.random.Generator) -> tuple[_Side, Floats
     sample = rows - centre
     if len(rows) > _BASIS_ROWS:
         sample = sample[rng.choice(len(rows), _BASIS_ROWS, replace=False)]
+    yield
     values, vectors = np.linalg.eigh((sample @ sample.T).astype(np.float64))
+    yield
     keep = np.flatnonzero(values > max(float(values[-1]), 1e-12) * 1e-6)[::-1][:_AXES]
     basis = sample.T @ (vectors[:, keep] / np.sqrt(values[keep])).astype(np.float32)
     coordinates = ((rows - centre) @ basis).astype(np.float64)

@@ -15,8 +15,11 @@ The bundle holds projections only, no row of any patient.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,11 +60,16 @@ class ConflictNull:
 
     def rank(self, position: int, bits: float) -> float | None:
         """The share of matched pairs with a smaller conflict on a finding; None if unknown."""
-        return _rank(self.findings[position], bits)
+        return _rank(self._lists[position], bits)
 
     def largest_rank(self, bits: float) -> float | None:
         """The share of matched pairs whose largest conflict is smaller."""
-        return _rank(self.largest, bits)
+        return _rank(self._lists[-1], bits)
+
+    @cached_property
+    def _lists(self) -> list[list[float]]:
+        """All quantiles, the largest's last: one lookup in a list is quicker than in an array."""
+        return [*self.findings.tolist(), self.largest.tolist()]
 
 
 @dataclass(frozen=True)
@@ -256,10 +264,10 @@ def described(evidence: PairEvidence) -> dict[str, Any]:
     }
 
 
-def _rank(quantiles: Floats, bits: float) -> float | None:
-    if np.isnan(quantiles[0]):
+def _rank(quantiles: list[float], bits: float) -> float | None:
+    if math.isnan(quantiles[0]):
         return None
-    return float(np.searchsorted(quantiles, bits, side="left")) / _LEVELS
+    return bisect_left(quantiles, bits) / _LEVELS
 
 
 def divergence(first: Floats, second: Floats) -> Floats:

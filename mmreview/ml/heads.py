@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from mmreview.ml.calibration import pooled_slope
 from mmreview.ml.metrics import element_log_loss
-from mmreview.ml.solver import Columns, Design, Solution, Trace, solve
+from mmreview.ml.solver import Columns, Design, Solution, Trace, mean_trace, solve
 
 Array = NDArray[np.float32]
 
@@ -218,13 +218,6 @@ def _solve_blocks(
             yield mean_trace(iteration, list(latest.values()))
             iteration += 1
     return [done[index] for index in range(len(designs))]
-
-
-def mean_trace(iteration: int, traces: Sequence[Trace]) -> Trace:
-    """One trace for several solves that run in step."""
-    loss = float(np.mean([t.loss for t in traces if t.loss is not None]))
-    outside = [t.held_out_loss for t in traces if t.held_out_loss is not None]
-    return Trace(iteration, loss, float(np.mean(outside)) if outside else None)
 
 
 def _mean_of(parts: Sequence[Solution]) -> Solution:

@@ -22,10 +22,10 @@ from mmreview.ml import folds as grouping
 from mmreview.ml.calibration import Calibration, calibrate
 from mmreview.ml.fusion import Fusion, fusion_named
 from mmreview.ml.fusion.material import Material, families_of
-from mmreview.ml.heads import HeadFit, Lesson, fit_head, mean_trace
+from mmreview.ml.heads import HeadFit, Lesson, fit_head
 from mmreview.ml.model import Model, Opinions
 from mmreview.ml.samples import Samples
-from mmreview.ml.solver import Trace
+from mmreview.ml.solver import Trace, mean_trace
 
 Floats = NDArray[np.float64]
 

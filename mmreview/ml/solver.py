@@ -19,7 +19,7 @@ machine and thread count, and it releases the interpreter lock, so a window stay
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,6 +48,13 @@ class Trace:
     loss: float | None = None
     held_out_loss: float | None = None
     objective: float | None = None
+
+
+def mean_trace(iteration: int, traces: Sequence[Trace]) -> Trace:
+    """One trace for several solves that run in step."""
+    loss = float(np.mean([t.loss for t in traces if t.loss is not None]))
+    outside = [t.held_out_loss for t in traces if t.held_out_loss is not None]
+    return Trace(iteration, loss, float(np.mean(outside)) if outside else None)
 
 
 @dataclass(frozen=True)

@@ -98,28 +98,14 @@ class FusionTrainer:
                 measured: dict[str, Any] = done.value
                 break
             yield TrainingStep("training.phase.measuring", 0.95)
-        assert fitted.held_out is not None
-        model = fitted.models[0]
-        taught = {m: head.taught for m, head in model.heads.items()}
-        pairing = learn_pairs(
-            samples, fitted.held_out.logits, taught, fitted.folds, model.prior, seed=request.seed
-        )
-        while True:
-            try:
-                next(pairing)
-            except StopIteration as done:
-                pairs: PairEvidence = done.value
-                break
-            yield TrainingStep("training.phase.measuring", 0.96)
+        pairs = yield from _pairs(samples, fitted, seed=request.seed)
         measured["pairs"] = described(pairs)
         yield TrainingStep("training.phase.measuring", 0.97)
         verdict = _judge(request, samples, fitted, audit, parent)
         yield TrainingStep("training.phase.measuring", 0.99)
         card = self._card(request, recipe, samples, fitted, parent, measured)
         fold_of = dict(zip(samples.keys.tolist(), fitted.folds.tolist(), strict=True))
-        sha256 = bundles.write(
-            Bundle(fitted.models, fold_of, card, pairs), request.folder
-        )
+        sha256 = bundles.write(Bundle(fitted.models, fold_of, card, pairs), request.folder)
         return TrainingResult(sha256, request.fusion, measured, verdict)
 
     def _read(
@@ -243,6 +229,24 @@ class FusionTrainer:
         bundle = bundles.read(folder, version=version.id, sha256=version.sha256)
         self._check_encoders(bundle, version.id)
         return BundlePredictor(version.id, bundle, self._features)
+
+
+def _pairs(
+    samples: Samples, fitted: Fitted, *, seed: int
+) -> Generator[TrainingStep, None, PairEvidence]:
+    """What the round learns of pairs, from the opinions of models that have not seen them."""
+    assert fitted.held_out is not None
+    model = fitted.models[0]
+    taught = {m: head.taught for m, head in model.heads.items()}
+    logits = fitted.held_out.logits
+    learning = learn_pairs(samples, logits, taught, fitted.folds, model.prior, seed=seed)
+    while True:
+        try:
+            next(learning)
+        except StopIteration as done:
+            pairs: PairEvidence = done.value
+            return pairs
+        yield TrainingStep("training.phase.measuring", 0.96)
 
 
 def _labels(table: LabelTable) -> int:

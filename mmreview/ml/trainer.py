@@ -114,8 +114,7 @@ class FusionTrainer:
         yield TrainingStep("training.phase.measuring", 0.99)
         card = self._card(request, recipe, samples, fitted, parent, measured)
         fold_of = dict(zip(samples.keys.tolist(), fitted.folds.tolist(), strict=True))
-        bundle = Bundle(fitted.models, fold_of, card, pairs)
-        sha256 = bundles.write(bundle, request.folder)
+        sha256 = bundles.write(Bundle(fitted.models, fold_of, card, pairs), request.folder)
         return TrainingResult(sha256, recipe.fusion, measured, verdict)
 
     def _read(
@@ -245,6 +244,24 @@ class FusionTrainer:
         bundle = bundles.read(folder, version=version.id, sha256=version.sha256)
         self._check_encoders(bundle, version.id)
         return BundlePredictor(version.id, bundle, self._features)
+
+
+def _pairs(
+    samples: Samples, fitted: Fitted, *, seed: int
+) -> Generator[TrainingStep, None, PairEvidence]:
+    """What the round learns of pairs, from the opinions of models that have not seen them."""
+    assert fitted.held_out is not None
+    model = fitted.models[0]
+    taught = {m: head.taught for m, head in model.heads.items()}
+    logits = fitted.held_out.logits
+    learning = learn_pairs(samples, logits, taught, fitted.folds, model.prior, seed=seed)
+    while True:
+        try:
+            next(learning)
+        except StopIteration as done:
+            pairs: PairEvidence = done.value
+            return pairs
+        yield TrainingStep("training.phase.measuring", 0.96)
 
 
 def _labels(table: LabelTable) -> int:

@@ -282,24 +282,6 @@ def _search(
         yield TrainingStep("training.phase.searching", 0.1 + (_SEARCHED - 0.1) * share)
 
 
-def _pairs(
-    samples: Samples, fitted: Fitted, *, seed: int
-) -> Generator[TrainingStep, None, PairEvidence]:
-    assert fitted.held_out is not None
-    model = fitted.models[0]
-    taught = {m: head.taught for m, head in model.heads.items()}
-    pairing = learn_pairs(
-        samples, fitted.held_out.logits, taught, fitted.folds, model.prior, seed=seed
-    )
-    while True:
-        try:
-            next(pairing)
-        except StopIteration as done:
-            pairs: PairEvidence = done.value
-            return pairs
-        yield TrainingStep("training.phase.measuring", 0.96)
-
-
 def _training_step(step: Step, begun: float) -> TrainingStep:
     trace = step.trace
     return TrainingStep(

@@ -109,3 +109,15 @@ def window(make_window, project, opener):
     made.session.prepare()
     assert made.page.case_id
     return made
+
+
+@pytest.fixture
+def held(make_window, project):
+    """A window on its first case; what is wanted from now on comes when the test says so."""
+    window = make_window(held=True)
+    window.open_project(project)
+    window.runner.run_all()
+    window.session.prepare()
+    window.runner.run_all()
+    window.page._loading.forget_all()
+    return window

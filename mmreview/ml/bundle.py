@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mmreview.domain.errors import BundleInvalid
 from mmreview.domain.reads import canonical_json
 from mmreview.ml.calibration import Calibration
-from mmreview.ml.fusion.additive import AdditiveFusion
+from mmreview.ml.fusion.fusing import Fusing
 from mmreview.ml.heads import Head
 from mmreview.ml.model import Model
 from mmreview.ml.pairing import PairEvidence, evidence_of, tensors_of
@@ -130,21 +130,9 @@ def _tensors(bundle: Bundle) -> dict[str, NDArray]:
                 f"{index}.{m}.slope": calibration.slope,
                 f"{index}.{m}.offset": calibration.offset,
             }
-        fusion = model.fusion
-        tensors |= {
-            f"{index}.prior": model.prior,
-            f"{index}.gain": fusion.gain,
-            f"{index}.fusion_bias": fusion.bias,
-            # Rows: those that serve, the cross-validated and the learned ones.
-            f"{index}.lambda": np.array(
-                [
-                    [each[m] for m in model.modalities]
-                    for each in (fusion.weights, fusion.weights_cv, fusion.weights_learned)
-                ]
-            ),
-        }
-        if fusion.shares is not None:
-            tensors[f"{index}.shares"] = np.ascontiguousarray(fusion.shares)
+        tensors[f"{index}.prior"] = model.prior
+        for name, tensor in model.fusion.tensors().items():
+            tensors[f"{index}.{name}"] = tensor
     return tensors
 
 
@@ -159,12 +147,7 @@ def _model(card: Mapping[str, Any], tensors: Mapping[str, NDArray], index: int) 
         calibrations[m] = Calibration(tensors[f"{name}.slope"], tensors[f"{name}.offset"])
         if heads[m].weights.shape[1] != width or len(taught) != width:
             raise ValueError("shapes")
-    rows = tensors[f"{index}.lambda"].tolist()
-    weights = [dict(zip(modalities, row, strict=True)) for row in rows]
-    fusion = AdditiveFusion(
-        *weights,
-        gain=tensors[f"{index}.gain"],
-        bias=tensors[f"{index}.fusion_bias"],
-        shares=tensors.get(f"{index}.shares"),
-    )
+    begin = f"{index}."
+    own = {k.removeprefix(begin): v for k, v in tensors.items() if k.startswith(begin)}
+    fusion = Fusing.restored(modalities, own)
     return Model(modalities, heads, calibrations, tensors[f"{index}.prior"], fusion)

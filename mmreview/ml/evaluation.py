@@ -19,6 +19,7 @@ from mmreview.ml import folds as grouping
 from mmreview.ml import gate, metrics, uncertainty
 from mmreview.ml.calibration import calibrate, sigmoid
 from mmreview.ml.fusion import FUSIONS
+from mmreview.ml.fusion.fusing import fit_each
 from mmreview.ml.heads import HeadFit, Lesson, fit_head
 from mmreview.ml.recipe import Fitted, Recipe, fit
 from mmreview.ml.samples import Samples
@@ -182,7 +183,7 @@ def _outer_fold(
     opinions = model.opinions(test.features, test.present).probabilities
     for name, kind in FUSIONS.items():
         if name != recipe.fusion:
-            working = kind().fit(fitted.material, weight=recipe.weight)
+            working = fit_each(kind(), fitted.materials, weight=recipe.weight)
             while True:
                 try:
                     next(working)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.ml.calibration import Calibration, sigmoid
-from mmreview.ml.fusion.additive import AdditiveFusion, Fused
+from mmreview.ml.fusion.fusing import Fused, Fusing
 from mmreview.ml.heads import Head
 
 Floats = NDArray[np.float64]
@@ -46,7 +46,7 @@ class Model:
     heads: dict[str, Head]
     calibrations: dict[str, Calibration]
     prior: Floats
-    fusion: AdditiveFusion
+    fusion: Fusing
 
     def calibrated(self, modality: str, logits: Floats) -> Floats:
         """A modality's calibrated logits; the prior where it has no head for a finding."""
@@ -74,6 +74,11 @@ class Model:
             for m, z in logits.items()
         }
         fused = self.fusion.combine(evidence, safe)
+        lacks = {m: np.isnan(e).all(axis=1) for m, e in evidence.items()}
+        alone = sum((~lack).astype(int) for lack in lacks.values()) == 1
+        for m, z in logits.items():  # to the bit, which prior + (logit - prior) is not
+            own = alone & ~lacks[m]
+            fused.logits[own] = z[own]
         fused.logits[:, ~known] = np.nan
         return Opinions(fused, dict(logits))
 

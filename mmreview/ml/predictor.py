@@ -29,9 +29,9 @@ class BundlePredictor:
         self.version = version
         self.findings: tuple[str, ...] = tuple(bundle.card["findings"])
         self.fusion: str = bundle.card["fusion"]
-        self.weights: Mapping[str, float] = dict(model.fusion.weights)
-        self.weights_cv: Mapping[str, float] = dict(model.fusion.weights_cv)
-        self.weights_learned: Mapping[str, float] = dict(model.fusion.weights_learned)
+        self.weights: Mapping[str, float] = dict(model.fusion.whole.weights)
+        self.weights_cv: Mapping[str, float] = dict(model.fusion.whole.weights_cv)
+        self.weights_learned: Mapping[str, float] = dict(model.fusion.whole.weights_learned)
         self._model = model
         self._pairs = bundle.pairs
         self._features = features
@@ -97,8 +97,8 @@ def _finding(
     """One finding of one case; everything is None or empty where there is no opinion."""
     modalities: dict[str, float | None] = {}
     units, weights, contributions, voices = {}, {}, {}, []
-    total = table.prior[row][position]
-    known = table.logits[row][position] == table.logits[row][position]
+    total = table.logits[row][position]
+    known = total == total
     for m in table.modalities:
         own = table.own[m][row][position]
         if own != own or not known:
@@ -110,7 +110,6 @@ def _finding(
         units[m] = unit = table.units[m][row][position]
         weights[m] = weight = table.shares[m][row][position]
         contributions[m] = weight * unit
-        total += contributions[m]
     conflict = max(
         (jensen_shannon_bits(a, b) for i, a in enumerate(voices) for b in voices[:i]),
         default=None,

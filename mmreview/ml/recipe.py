@@ -21,6 +21,7 @@ from mmreview.domain.versions import LambdaChoice
 from mmreview.ml import folds as grouping
 from mmreview.ml.calibration import Calibration, calibrate
 from mmreview.ml.fusion import Fusion, fusion_named
+from mmreview.ml.fusion.fusing import Fusing, Subset, fit_each, subsets
 from mmreview.ml.fusion.material import Material, families_of
 from mmreview.ml.heads import HeadFit, Lesson, fit_head
 from mmreview.ml.model import Model, Opinions
@@ -30,6 +31,8 @@ from mmreview.ml.solver import Trace, mean_trace
 Floats = NDArray[np.float64]
 
 _NO_LOSS = Trace(0)
+#: A set of modalities that fewer labelled cases have gets no fusion of its own.
+_LEAST_CASES = 20
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,13 @@ class Ancestor:
 @dataclass(frozen=True)
 class Fitted:
     """``models`` are that of all rows and those of the folds; ``folds`` (n,) those of the samples;
-    ``material`` what the first model's fusion was fitted on; ``held_out`` the fold models' opinions
-    (None without twins); ``losses`` the heads' (training, held-out) loss at each iteration."""
+    ``materials`` what the first model's fusion was fitted on, by modalities; ``held_out`` the fold
+    models' opinions (None without twins); ``losses`` the heads' (training, held-out) loss at each
+    iteration."""
 
     models: tuple[Model, ...]
     folds: NDArray[np.int8]
-    material: Material
+    materials: Mapping[Subset, Material]
     held_out: Opinions | None
     spreads: dict[str, float]
     losses: tuple[tuple[float, float | None], ...]
@@ -88,12 +92,12 @@ def fit(
     folds = _folds(samples, recipe, ancestor)
     yield Step("training.phase.fitting", 0.0)
     heads, losses = yield from _fit_heads(samples, recipe, folds, ancestor)
-    models, material = yield from _second_stages(samples, heads, folds, fusion, recipe)
+    models, materials = yield from _second_stages(samples, heads, folds, fusion, recipe)
     held_out = _held_out(samples, models, heads, folds) if recipe.twins else None
     return Fitted(
         models=tuple(models),
         folds=folds,
-        material=material,
+        materials=materials,
         held_out=held_out,
         spreads={m: fitted.spread for m, fitted in heads.items()},
         losses=tuple(losses),
@@ -163,15 +167,13 @@ def _share(iterations: int) -> float:
 def _second_stages(
     samples: Samples, heads: dict[str, HeadFit], folds: NDArray[np.int8], fusion: Fusion,
     recipe: Recipe,
-) -> Generator[Step, None, tuple[list[Model], Material]]:
+) -> Generator[Step, None, tuple[list[Model], dict[Subset, Material]]]:
     """Calibration and fusion of all rows, then without each fold."""
     truths = {m: samples.truth(m) for m in samples.modalities}
-    judged = samples.judged
-    _, groups = np.unique(samples.groups, return_inverse=True)
-    families = families_of(recipe.families, samples.targets.shape[1])
+    bench = _Bench(samples, heads, folds, families_of(recipe.families, samples.targets.shape[1]))
     count = int(folds.max()) + 1 if recipe.twins else 0
     models: list[Model] = []
-    materials: list[Material] = []
+    first: dict[Subset, Material] = {}
     for index in range(1 + count):
         inside = np.ones(len(samples), bool) if index == 0 else folds != index - 1
         # The twins only serve to measure.
@@ -186,25 +188,14 @@ def _second_stages(
             logits, truth = heads[m].held_out[inside], truths[m][inside]
             calibrations[m] = calibrate(logits, truth, (~np.isnan(truth)).astype(np.float64))
             yield Step(calibrating, 0.8 + 0.2 * index / (1 + count))
-        chosen = inside & samples.complete
-        known = np.nan_to_num(prior)
-        material = Material(
-            modalities=samples.modalities,
-            evidence=_evidence(heads, calibrations, known, chosen),
-            truth=judged[chosen],
-            prior=known,
-            folds=folds[chosen],
-            taught={m: heads[m].heads[0].taught for m in samples.modalities},
-            groups=groups[chosen],
-            families=families,
-        )
-        materials.append(material)
-        working = fusion.fit(material, weight=recipe.weight)
+        materials = bench.materials(calibrations, np.nan_to_num(prior), inside)
+        first = first or materials
+        working = fit_each(fusion, materials, weight=recipe.weight)
         while True:
             try:
                 next(working)
             except StopIteration as finished:
-                fitted = finished.value
+                fitted: Fusing = finished.value
                 break
             yield Step(weighing, 0.8 + 0.2 * (index + 0.5) / (1 + count))
         models.append(
@@ -216,7 +207,42 @@ def _second_stages(
                 fusion=fitted,
             )
         )
-    return models, materials[0]
+    return models, first
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What the materials of every fusion of a round are made from."""
+
+    samples: Samples
+    heads: dict[str, HeadFit]
+    folds: NDArray[np.int8]
+    families: NDArray[np.intp]
+
+    def materials(
+        self, calibrations: dict[str, Calibration], prior: Floats, inside: NDArray[np.bool_]
+    ) -> dict[Subset, Material]:
+        """All modalities' material, and that of each smaller set with enough labelled cases among
+        the rows ``inside``."""
+        samples = self.samples
+        _, groups = np.unique(samples.groups, return_inverse=True)
+        found = {}
+        for names in subsets(samples.modalities):
+            chosen = inside & samples.having(names)
+            truth = samples.judged_by(names)[chosen]
+            labelled = int((~np.isnan(truth)).any(axis=1).sum())
+            if names == samples.modalities or labelled >= _LEAST_CASES:
+                found[names] = Material(
+                    modalities=names,
+                    evidence=_evidence(self.heads, calibrations, prior, names, chosen),
+                    truth=truth,
+                    prior=prior,
+                    folds=self.folds[chosen],
+                    taught={m: self.heads[m].heads[0].taught for m in names},
+                    groups=groups[chosen],
+                    families=self.families,
+                )
+        return found
 
 
 def _prior(targets: NDArray[np.float32]) -> Floats:
@@ -228,13 +254,12 @@ def _prior(targets: NDArray[np.float32]) -> Floats:
 
 
 def _evidence(
-    heads: dict[str, HeadFit], calibrations: dict[str, Calibration], prior: Floats,
+    heads: dict[str, HeadFit], calibrations: dict[str, Calibration], prior: Floats, names: Subset,
     rows: NDArray[np.bool_],
 ) -> dict[str, Floats]:
     """How far each modality's held-out opinion on ``rows`` moves the belief; 0 without a head."""
     return {
-        m: np.nan_to_num(calibrations[m].apply(fitted.held_out[rows]) - prior)
-        for m, fitted in heads.items()
+        m: np.nan_to_num(calibrations[m].apply(heads[m].held_out[rows]) - prior) for m in names
     }
 
 

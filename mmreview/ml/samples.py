@@ -88,7 +88,11 @@ class Samples:
     @property
     def complete(self) -> NDArray[np.bool_]:
         """Which rows have every modality."""
-        return np.logical_and.reduce([self.present[m] for m in self.modalities])
+        return self.having(self.modalities)
+
+    def having(self, modalities: tuple[str, ...]) -> NDArray[np.bool_]:
+        """Which rows have all of these modalities."""
+        return np.logical_and.reduce([self.present[m] for m in modalities])
 
     def teaching(self, modality: str) -> NDArray[np.float32]:
         """(n, findings) weights with which labels teach ``modality``'s head, 0 where none does."""
@@ -101,7 +105,11 @@ class Samples:
     def judged(self) -> NDArray[np.float64]:
         """(n, findings) truths that teach and measure the fused opinion: labels that rest on
         every modality; NaN elsewhere."""
-        bits = (1 << len(self.modalities)) - 1
+        return self.judged_by(self.modalities)
+
+    def judged_by(self, modalities: tuple[str, ...]) -> NDArray[np.float64]:
+        """(n, findings) truths that rest on all of these modalities; NaN elsewhere."""
+        bits = sum(1 << self.modalities.index(m) for m in modalities)
         return np.where((self.basis & bits) == bits, self.targets, np.nan).astype(np.float64)
 
     def truth(self, modality: str) -> NDArray[np.float64]:

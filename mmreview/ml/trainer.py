@@ -183,10 +183,10 @@ class FusionTrainer:
             "fusion": recipe.fusion,
             "weight": str(request.weight),
             "lambda": {
-                "serving": dict(model.fusion.weights),
+                "serving": dict(model.fusion.whole.weights),
                 "per_finding": _per_finding(model, request.findings),
-                "cv": dict(model.fusion.weights_cv),
-                "learned": dict(model.fusion.weights_learned),
+                "cv": dict(model.fusion.whole.weights_cv),
+                "learned": dict(model.fusion.whole.weights_learned),
             },
             "calibration": "slope and offset per finding, slopes drawn to the pooled one",
             "regularisation": {"spreads": fitted.spreads, "labels": searched},
@@ -295,9 +295,10 @@ def _training_step(step: Step, begun: float) -> TrainingStep:
 
 def _per_finding(model: Model, findings: tuple[str, ...]) -> dict[str, dict[str, float]]:
     """Each finding's own λ; empty where one serves all."""
-    if model.fusion.shares is None:
+    shares = model.fusion.whole.shares
+    if shares is None:
         return {}
-    columns = model.fusion.shares.T.tolist()
+    columns = shares.T.tolist()
     return {
         name: dict(zip(model.modalities, column, strict=True))
         for name, column in zip(findings, columns, strict=True)
@@ -320,12 +321,7 @@ def _rearranged(model: Model, columns: NDArray[np.intp]) -> Model:
         m: replace(c, slope=c.slope[columns], offset=c.offset[columns])
         for m, c in model.calibrations.items()
     }
-    fusion = replace(
-        model.fusion,
-        gain=model.fusion.gain[columns],
-        bias=model.fusion.bias[columns],
-        shares=None if model.fusion.shares is None else model.fusion.shares[:, columns],
-    )
+    fusion = model.fusion.rearranged(columns)
     prior = np.where(known, model.prior[columns], np.nan)
     return Model(model.modalities, heads, calibrations, prior, fusion)
 

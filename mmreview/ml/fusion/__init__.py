@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Protocol
-
 from mmreview.domain.errors import MmreviewError
-from mmreview.domain.versions import LambdaChoice
-from mmreview.ml.fusion.additive import AdditiveFusion
 from mmreview.ml.fusion.average import Average
+from mmreview.ml.fusion.fusing import Fusion
 from mmreview.ml.fusion.late import Stacking, WeightedAverage
-from mmreview.ml.fusion.material import Material
 from mmreview.ml.fusion.mixture import Mixture
 from mmreview.ml.fusion.pooling import Pooling
 from mmreview.ml.fusion.soft import Soft
-
-
-class Fusion(Protocol):
-    """One way to make one opinion of several."""
-
-    name: str
-
-    def fit(
-        self, material: Material, *, weight: LambdaChoice
-    ) -> Generator[None, None, AdditiveFusion]:
-        """Fit on held-out evidence; yields often, so that a person can cancel."""
-        ...
-
 
 FUSIONS: dict[str, type[Fusion]] = {
     fusion.name: fusion

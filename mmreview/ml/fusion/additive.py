@@ -9,27 +9,12 @@ each finding's own; the λ of a project as a whole is then the mean over its fin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Fused:
-    """Fused opinions of n cases. ``logits`` (n, findings) is NaN without any modality; ``units``
-    and ``shares`` (modality -> (n, findings)) and ``prior`` (n, findings) explain them: logit =
-    prior + Σ share · unit. ``weights`` (n, modalities) are the mean shares; ``complete`` (n,) says
-    where every modality took part, so that λ matters."""
-
-    logits: Floats
-    units: dict[str, Floats]
-    shares: dict[str, Floats]
-    prior: Floats
-    weights: Floats
-    complete: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -48,32 +33,6 @@ class AdditiveFusion:
     bias: Floats
     shares: Floats | None = None
 
-    def combine(self, evidence: Mapping[str, Floats], prior: Floats) -> Fused:
-        """Fuse (n, findings) evidence, rows of NaN where a modality is absent.
-
-        A case that lacks a modality is no zero-filled case: gain and bias belong to complete
-        cases, and what is left is weighed among itself, so that one modality alone gives exactly
-        its own calibrated opinion.
-        """
-        names = tuple(self.weights)
-        there = np.column_stack([~np.isnan(evidence[m]).all(axis=1) for m in names])
-        complete = there.all(axis=1)
-        own = self.own_shares()
-        parts = np.repeat(own[None], len(there), axis=0)  # (n, modalities, findings)
-        lacking = np.flatnonzero(~complete)
-        parts[lacking] = _among(own, there[lacking])
-        weights = parts.mean(axis=2)
-        weights[complete] = [self.weights[m] for m in names]
-        gain = np.where(complete[:, None], self.gain, 1.0)
-        base = prior + np.where(complete[:, None], self.bias, 0.0)
-        units = {m: gain * evidence[m] for m in names}
-        shares = {m: parts[:, position] for position, m in enumerate(names)}
-        logits = base.copy()
-        for position, m in enumerate(names):
-            logits += np.where(there[:, position, None], shares[m] * units[m], 0.0)
-        logits[~there.any(axis=1)] = np.nan
-        return Fused(logits, units, shares, base, weights, complete)
-
     def own_shares(self) -> Floats:
         """(modalities, findings) weights that serve."""
         if self.shares is not None:
@@ -81,14 +40,53 @@ class AdditiveFusion:
         values = np.array(list(self.weights.values()), np.float64)
         return np.repeat(values[:, None], len(self.gain), axis=1)
 
+    def shares_among(self, there: NDArray[np.bool_]) -> Floats:
+        """(modalities, findings) weights shared among the modalities that are ``there``
+        (modalities,), evenly where these have none."""
+        share = self.own_shares() * there[:, None]
+        total = share.sum(axis=0)
+        even = there / max(int(there.sum()), 1)
+        return np.where(total > 0, share / np.where(total > 0, total, 1), even[:, None])
 
-def _among(own: Floats, there: NDArray[np.bool_]) -> Floats:
-    """(n, modalities, findings): weights shared among the modalities that are there, evenly where
-    these have none."""
-    share = own[None] * there[:, :, None]
-    total = share.sum(axis=1, keepdims=True)
-    even = there / np.maximum(there.sum(axis=1, keepdims=True), 1)
-    return np.where(total > 0, share / np.where(total > 0, total, 1), even[:, :, None])
+    def rearranged(self, columns: NDArray[np.intp]) -> AdditiveFusion:
+        """The same with its findings in the order of ``columns``."""
+        return replace(
+            self,
+            gain=self.gain[columns],
+            bias=self.bias[columns],
+            shares=None if self.shares is None else self.shares[:, columns],
+        )
+
+    def tensors(self) -> dict[str, NDArray]:
+        """What a bundle keeps of it."""
+        kept: dict[str, NDArray] = {
+            "gain": self.gain,
+            "fusion_bias": self.bias,
+            # Rows: those that serve, the cross-validated and the learned ones.
+            "lambda": np.array(
+                [
+                    [each[m] for m in self.weights]
+                    for each in (self.weights, self.weights_cv, self.weights_learned)
+                ]
+            ),
+        }
+        if self.shares is not None:
+            kept["shares"] = np.ascontiguousarray(self.shares)
+        return kept
+
+    @classmethod
+    def restored(
+        cls, modalities: tuple[str, ...], tensors: Mapping[str, NDArray]
+    ) -> AdditiveFusion:
+        """What ``tensors`` kept (KeyError, ValueError: they are another's)."""
+        rows = tensors["lambda"].tolist()
+        weights = [dict(zip(modalities, row, strict=True)) for row in rows]
+        return cls(
+            *weights,
+            gain=tensors["gain"],
+            bias=tensors["fusion_bias"],
+            shares=tensors.get("shares"),
+        )
 
 
 def even_weights(modalities: tuple[str, ...]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What a fusion is fitted on: the held-out evidence of each modality on complete cases."""
+"""What a fusion is fitted on: the held-out evidence of some modalities on cases that have them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Material:
-    """Cases with every modality. ``evidence[m]`` is (n, findings), 0 where the modality has no
-    head for the finding; ``truth`` (n, findings) has NaN unlabelled; ``prior`` (findings,) logits;
+    """Cases with every one of ``modalities``. ``evidence[m]`` is (n, findings), 0 where the
+    modality has no head for the finding; ``truth`` (n, findings) has NaN unlabelled; ``prior``
+    (findings,) logits;
     ``folds`` (n,) keep patient groups together; ``taught[m]`` (findings,) says where a head is.
     ``groups`` (n,) number the patient groups, ``families`` (findings,) the kinds of findings that
     are alike (all are of one kind where the schema does not say)."""

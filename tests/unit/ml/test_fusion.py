@@ -8,7 +8,9 @@ import pytest
 
 from mmreview.domain.predictions import sigmoid
 from mmreview.domain.versions import LambdaChoice
+from mmreview.ml.bundle import read
 from mmreview.ml.fusion import FUSIONS, fusion_named
+from mmreview.ml.fusion.fusing import Fusing, fit_each
 from mmreview.ml.fusion.material import Material, families_of
 from mmreview.ml.fusion.soft import Soft, differences, pooled
 from mmreview.ml.metrics import auroc
@@ -49,10 +51,21 @@ def fit(fusion, material, weight=None):
             return done.value
 
 
+def served(fusion, material, others=()):
+    """The fusion at work, fitted on its material (and on that of smaller sets)."""
+    materials = {each.modalities: each for each in (material, *others)}
+    work = fit_each(fusion, materials, weight=LambdaChoice())
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            return done.value
+
+
 @pytest.mark.parametrize("name", FUSIONS)
 def test_every_fusion_is_an_exact_sum_of_its_shares(name):
     material = made({"image": [1.0, 0.5, 0.2], "text": [0.2, 0.5, 1.0], "values": [0.3] * 3})
-    fused = fit(fusion_named(name), material).combine(
+    fused = served(fusion_named(name), material).combine(
         material.evidence, np.broadcast_to(material.prior, material.truth.shape)
     )
     total = fused.prior + sum(fused.shares[m] * fused.units[m] for m in material.modalities)
@@ -67,9 +80,80 @@ def test_every_fusion_leaves_a_single_modality_its_own_opinion(name):
     material = made({"image": [1.0, 0.5], "text": [0.2, 0.5]})
     prior = np.broadcast_to(material.prior, material.truth.shape)
     lacking = {**material.evidence, "text": np.full_like(material.truth, np.nan)}
-    fused = fit(fusion_named(name), material).combine(lacking, prior)
+    fused = served(fusion_named(name), material).combine(lacking, prior)
     assert np.array_equal(fused.logits, prior + material.evidence["image"])
     assert fused.weights.tolist() == [[1.0, 0.0]] * len(prior)
+
+
+def part_of(material, *names):
+    """The material of some of the modalities."""
+    return replace(
+        material,
+        modalities=names,
+        evidence={m: material.evidence[m] for m in names},
+        taught={m: material.taught[m] for m in names},
+    )
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+def test_a_case_gets_the_fit_of_exactly_what_it_has(name):
+    material = made({"image": [1.0, 0.5], "text": [0.2, 0.5], "values": [0.8, 0.1]})
+    prior = np.broadcast_to(material.prior, material.truth.shape)
+    pair = part_of(material, "image", "values")
+    whole = served(fusion_named(name), material, [pair])
+    lacking = {**material.evidence, "text": np.full_like(material.truth, np.nan)}
+    fused = whole.combine(lacking, prior)
+    alone = served(fusion_named(name), pair).combine(pair.evidence, prior)
+    assert np.array_equal(fused.logits, alone.logits)
+    assert not fused.complete.any()
+    assert fused.weights[:, 1].tolist() == [0.0] * len(prior)
+    total = fused.prior + sum(fused.shares[m] * fused.units[m] for m in ("image", "values"))
+    assert np.allclose(total, fused.logits, atol=1e-12)
+    mixed = {m: np.where(np.arange(len(e))[:, None] % 2, e, lacking[m])
+             for m, e in material.evidence.items()}
+    whole_logits = whole.combine(material.evidence, prior).logits
+    assert np.array_equal(whole.combine(mixed, prior).logits[::2], alone.logits[::2])
+    assert np.array_equal(whole.combine(mixed, prior).logits[1::2], whole_logits[1::2])
+
+
+def test_a_set_without_a_fit_shares_the_weights_of_the_whole():
+    material = made({"image": [1.0, 0.5], "text": [0.2, 0.5], "values": [0.8, 0.1]})
+    prior = np.broadcast_to(material.prior, material.truth.shape)
+    lacking = {**material.evidence, "values": np.full_like(material.truth, np.nan)}
+    fusing = served(Soft(), material)
+    fused = fusing.combine(lacking, prior)
+    own = fusing.whole.own_shares()[:2]
+    assert np.allclose(fused.shares["image"], own[0] / own.sum(axis=0))
+    total = prior + sum(fused.shares[m] * material.evidence[m] for m in ("image", "text"))
+    assert np.allclose(total, fused.logits)
+
+
+def test_a_bundle_s_tensors_bring_every_fit_back():
+    material = made({"image": [1.0, 0.5], "text": [0.2, 0.5], "values": [0.8, 0.1]})
+    fusing = served(Soft(), material, [part_of(material, "text", "values")])
+    again = Fusing.restored(fusing.modalities, fusing.tensors())
+    assert list(again.fits) == list(fusing.fits)
+    for names, found in again.fits.items():
+        assert np.array_equal(found.own_shares(), fusing.fits[names].own_shares())
+        assert found.weights == fusing.fits[names].weights
+    older = {k: v for k, v in fusing.tensors().items() if not k.startswith("only.")}
+    assert list(Fusing.restored(fusing.modalities, older).fits) == [fusing.modalities]
+
+
+def test_a_weight_by_hand_is_the_first_modality_s():
+    material = made({"image": [1.0], "text": [0.2], "values": [0.8]})
+    others = [part_of(material, "image", "values"), part_of(material, "text", "values")]
+    materials = {each.modalities: each for each in (material, *others)}
+    work = fit_each(Soft(), materials, weight=LambdaChoice("manual", 0.4))
+    with pytest.raises(StopIteration) as done:
+        while True:
+            next(work)
+    weights = {names: found.weights for names, found in done.value.value.fits.items()}
+    assert weights["image", "text", "values"] == pytest.approx(
+        {"image": 0.4, "text": 0.3, "values": 0.3}
+    )
+    assert weights["image", "values"] == pytest.approx({"image": 0.4, "values": 0.6})
+    assert weights["text", "values"] == pytest.approx({"text": 0.5, "values": 0.5})
 
 
 @pytest.mark.parametrize("name", FUSIONS)
@@ -161,7 +245,7 @@ def test_mixture_stays_with_the_one_that_knows():
 def fused_gain(fusion, material, unseen):
     """The mean difference in AUROC of the fused opinion and the better modality."""
     prior = np.broadcast_to(unseen.prior, unseen.truth.shape)
-    fused = fit(fusion, material).combine(unseen.evidence, prior).logits
+    fused = served(fusion, material).combine(unseen.evidence, prior).logits
     gaps = []
     for t in range(unseen.truth.shape[1]):
         own = [auroc(unseen.truth[:, t], e[:, t]) for e in unseen.evidence.values()]
@@ -226,3 +310,29 @@ def test_a_soft_version_teaches_the_next_with_other_findings(make_world, make_ro
     for finding in after.findings:
         assert finding.fused == pytest.approx(known[finding.finding].fused, abs=0.05)
     assert turned == tuple(f.finding for f in after.findings)
+
+
+def test_a_round_fits_each_set_of_modalities_that_enough_cases_have(make_world, make_rounds):
+    signal = {"image": 0.6, "text": 0.6, "values": 0.8}
+    world = make_world(cases=240, signal=signal, widths={"image": 12, "text": 10, "values": 6})
+    for i in range(0, 100):
+        world.hashes["values"][i] = ()
+    for i in range(100, 115):
+        world.hashes["text"][i] = ()
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table(), fusion="mixture")
+    model = read(
+        rounds.folder / version.folder, version=version.id, sha256=version.sha256
+    ).models[0]
+    assert list(model.fusion.fits) == [
+        ("image", "text", "values"), ("image", "text"), ("image", "values"), ("text", "values")
+    ]
+    features = {m: world.matrices[m][:60] for m in signal}
+    present = {m: np.array([bool(own) for own in world.hashes[m][:60]]) for m in signal}
+    opinions = model.opinions(features, present)
+    assert not np.isnan(opinions.fused.logits).any()
+    pair = model.fusion.fits["image", "text"].own_shares()
+    assert np.array_equal(opinions.fused.shares["image"][0], pair[0])
+    alone = {**present, "text": np.zeros(60, bool)}
+    single = model.opinions(features, alone)
+    assert np.array_equal(single.fused.logits, single.logits["image"])

@@ -49,7 +49,7 @@ def test_one_modality_alone_is_the_fused_opinion(make_world, make_rounds):
         assert not prediction.reweightable
         assert prediction.weights == {there: 1.0, absent: 0.0}
         for finding in prediction.findings:
-            assert finding.fused == pytest.approx(finding.modalities[there], abs=1e-12)
+            assert finding.fused == finding.modalities[there]
             assert finding.modalities[absent] is None
             assert finding.conflict is None
             assert finding.prior + finding.contributions[there] == pytest.approx(

@@ -265,8 +265,13 @@ def correct(
             "after": str(changed.after.state),
             "basis": str(changed.after.basis),
             "reader": changed.after.reader,
+            "implied": {s.finding: str(s.state) for s in changed.implied},
         }
-        console.result(payload, tr("cli.corrected", **payload))
+        said = tr("cli.corrected", **payload)
+        if changed.implied:
+            absent = ", ".join(payload["implied"])
+            said = tr("cli.corrected_with", **payload, absent=absent)
+        console.result(payload, said)
 
 
 @cli.command()

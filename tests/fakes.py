@@ -102,6 +102,7 @@ class FakeTrainer:
     """Takes three steps, writes one file; needs one label, accepts unless ``refusing``."""
 
     refusing = False
+    findings = SCHEMA.names
 
     def train(self, request):
         if not len(request.table.keys):
@@ -126,7 +127,7 @@ class FakeTrainer:
         return 0 if len(table.keys) else 5
 
     def load(self, version, folder):
-        return FakePredictor(version.id, SCHEMA.names)
+        return FakePredictor(version.id, self.findings)
 
 
 def draft(number, *, image=None, report="FINDINGS: Clear lungs.", partition=Partition.TRAIN,
@@ -157,11 +158,13 @@ def picture(folder: Path, number: int) -> ImageRef:
     return ImageRef(sha256, f"images/{number}.png", 96, 64)
 
 
-def make_project(folder: Path, *, cases: int = 6, labels: bool = False) -> Path:
+def make_project(
+    folder: Path, *, cases: int = 6, labels: bool = False, schema: FindingSchema = SCHEMA
+) -> Path:
     """A project with ``cases`` cases; the second has no report, the third no image."""
     from mmreview.store.engine import create_store
 
-    store = create_store(folder, SCHEMA)
+    store = create_store(folder, schema)
     drafts = []
     for number in range(1, cases + 1):
         image = () if number == 3 else (picture(store.folder, number),)

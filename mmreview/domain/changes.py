@@ -9,7 +9,9 @@ from mmreview.domain.reads import FindingState
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """A correction or its undo is durable: ``after`` holds now, ``before`` held."""
+    """A correction or its undo is durable: ``after`` holds now, ``before`` held. ``implied`` are
+    the states that now hold for the findings that were set, or given back, in the same act (the
+    others of an exclusive group)."""
 
     case_key: int
     case: str
@@ -17,6 +19,7 @@ class StateChanged:
     at: str
     before: FindingState
     after: FindingState
+    implied: tuple[FindingState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,13 @@ class FindingNotFound(MmreviewError):
     code = "error.finding_not_found"
 
 
+class StatesContradict(MmreviewError):
+    """``findings`` of the exclusive ``group`` are all present, or (``import.states_none``) all
+    absent although one must hold; ``known`` lists the group's findings."""
+
+    code = "import.states_exclusive"
+
+
 class VersionNotFound(MmreviewError):
     """There is no version ``version``."""
 

@@ -1,15 +1,19 @@
 """Findings, the states a reader can give them and the schema that names them.
 
+Findings are independent of each other unless the schema puts some into an exclusive group: of those
+exactly one (a diagnosis, a grade) or at most one holds.
+
 A schema is read from YAML by ``mmreview.compose``; here it is only a value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from mmreview.domain.errors import FindingNotFound
+from mmreview.domain.errors import FindingNotFound, StatesContradict
 
 
 class State(StrEnum):
@@ -55,12 +59,30 @@ class Finding:
     excludes: tuple[str, ...] = ()
 
 
+class Exclusivity(StrEnum):
+    """How many findings of an exclusive group hold on a case. Also the keys of a schema file."""
+
+    ONE_OF = "one_of"
+    AT_MOST_ONE = "at_most_one"
+
+
+@dataclass(frozen=True, slots=True)
+class ExclusiveGroup:
+    """Findings of which one excludes the others (multi-class for ``one_of``). ``Finding.group``
+    is something else: the family that a finding belongs to."""
+
+    name: str
+    kind: Exclusivity
+    findings: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class FindingSchema:
-    """The findings of a project, in display order."""
+    """The findings of a project, in display order; those of an exclusive group stand together."""
 
     name: str
     findings: tuple[Finding, ...]
+    groups: tuple[ExclusiveGroup, ...] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -88,3 +110,40 @@ class FindingSchema:
     def canonical(self, name: str) -> str:
         """The schema's own spelling of ``name``."""
         return self.names[self.index(name)]
+
+    @cached_property
+    def _group_of(self) -> dict[str, ExclusiveGroup]:
+        return {name: group for group in self.groups for name in group.findings}
+
+    def group_of(self, finding: str) -> ExclusiveGroup | None:
+        """The exclusive group of a finding (in the schema's spelling), if it is in one."""
+        return self._group_of.get(finding)
+
+    def implied_absent(self, finding: str, state: State) -> tuple[str, ...]:
+        """The findings that are absent because ``finding`` has ``state``: the others of its
+        exclusive group where it is present, none otherwise."""
+        group = self.group_of(finding)
+        if group is None or state is not State.PRESENT:
+            return ()
+        return tuple(name for name in group.findings if name != finding)
+
+    def settled(self, states: Mapping[str, State]) -> dict[str, State]:
+        """``states`` (in the schema's spelling) and what they imply: where one finding of an
+        exclusive group is present, those of it that are unset are absent.
+
+        Raises:
+            StatesContradict: two of a group are present, or all of one that must hold are absent.
+        """
+        found = dict(states)
+        for group in self.groups:
+            said = {name: states.get(name, State.UNSET) for name in group.findings}
+            present = [name for name, state in said.items() if state is State.PRESENT]
+            params = {"group": group.name, "known": ", ".join(group.findings)}
+            if len(present) > 1:
+                raise StatesContradict(findings=", ".join(present), **params)
+            if group.kind is Exclusivity.ONE_OF and set(said.values()) == {State.ABSENT}:
+                raise StatesContradict("import.states_none", **params)
+            if present:
+                unset = [name for name, state in said.items() if state is State.UNSET]
+                found |= dict.fromkeys(unset, State.ABSENT)
+        return found

@@ -173,6 +173,11 @@ class EventStore(Protocol):
         """Store one event and what is derived from it. Raises WriteFailed, ProjectReadOnly."""
         ...
 
+    def append_together(self, events: Sequence[NewEvent]) -> list[Event]:
+        """Store several events, one after the other, in one transaction: all of them or none.
+        Raises as ``append`` does."""
+        ...
+
     def events(self, *, after: int = 0, case: str | None = None) -> Iterator[Event]:
         """Events in order, optionally of one case only."""
         ...
@@ -182,7 +187,8 @@ class EventStore(Protocol):
         ...
 
     def undoable(self, actor: str) -> Event | None:
-        """The newest correction of ``actor`` that no undo has taken back, if any."""
+        """The newest correction of ``actor`` that no undo has taken back, if any. Of those made
+        in one act it is the one that implied the others (see ``reads.EventKind``)."""
         ...
 
     def read_number(self, case: str, actor: str) -> int:
@@ -190,7 +196,8 @@ class EventStore(Protocol):
         ...
 
     def corrections_after(self, seq: int) -> int:
-        """How many corrections came after event ``seq`` and were not undone."""
+        """How many corrections came after event ``seq`` and were not undone; those that another
+        one implied do not count."""
         ...
 
 

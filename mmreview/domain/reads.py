@@ -21,7 +21,12 @@ GENESIS_HASH = "0" * 64
 
 
 class EventKind(StrEnum):
-    """What happened. Never renamed: the trail outlives the code."""
+    """What happened. Never renamed: the trail outlives the code.
+
+    A correction to *present* in an exclusive group sets the others of the group absent in the same
+    act: a correction each, ``implied_by`` the finding, in the same transaction right before the
+    one that ``implies`` them. An undo takes back such an act as a whole, an undo each.
+    """
 
     PROJECT_CREATED = "project_created"
     IMPORT_FINISHED = "import_finished"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mmreview import paths
 from mmreview.domain.errors import SchemaInvalid
-from mmreview.domain.findings import Finding, FindingSchema
+from mmreview.domain.findings import ExclusiveGroup, Exclusivity, Finding, FindingSchema
 
 _MAX_BYTES = 1 << 20
 _KEYS = ("name", "abbreviation", "group", "phrases", "excludes")
@@ -61,7 +62,7 @@ class _Checker:
     def schema(self, parsed: Any) -> FindingSchema:
         if not isinstance(parsed, dict):
             self._refuse("error.schema_not_mapping", where="schema")
-        self._keys(parsed, ("name", "findings"), where="schema")
+        self._keys(parsed, ("name", "findings", *Exclusivity), where="schema")
         entries = parsed.get("findings")
         if not isinstance(entries, list) or not entries:
             self._refuse("error.schema_without_findings")
@@ -72,9 +73,9 @@ class _Checker:
             if name.casefold() in seen:
                 self._refuse("error.schema_repeated", finding=name)
             seen.add(name.casefold())
-        return FindingSchema(
-            schema.name, tuple(self._with_known_excludes(f, schema) for f in schema.findings)
-        )
+        groups = tuple(self._groups(parsed, schema))
+        known = tuple(self._with_known_excludes(f, schema) for f in schema.findings)
+        return FindingSchema(schema.name, _together(known, groups), groups)
 
     def _finding(self, entry: Any, number: int) -> Finding:
         where = f"findings[{number}]"
@@ -97,6 +98,38 @@ class _Checker:
         return Finding(
             finding.name, finding.abbreviation, finding.group, finding.phrases, excludes
         )
+
+    def _groups(self, parsed: dict[Any, Any], schema: FindingSchema) -> Iterator[ExclusiveGroup]:
+        """The exclusive groups, in the schema's spelling; a finding is in one of them at most."""
+        taken: dict[str, str] = {}
+        names: set[str] = set()
+        for kind in Exclusivity:
+            entries = parsed.get(kind)
+            if entries is not None and not isinstance(entries, list):
+                self._refuse("error.schema_not_list", where=kind)
+            for number, entry in enumerate(entries or (), start=1):
+                where = f"{kind}[{number}]"
+                if not isinstance(entry, dict):
+                    self._refuse("error.schema_not_mapping", where=where)
+                self._keys(entry, ("name", "findings"), where=where)
+                name = self._text(entry, "name", where=where)
+                if name.casefold() in names:
+                    self._refuse("error.schema_group_repeated", where=where, group=name)
+                names.add(name.casefold())
+                members = []
+                for finding in self._texts(entry, "findings", where=where):
+                    if finding not in schema:
+                        self._refuse("error.schema_group_unknown", where=where, finding=finding)
+                    members.append(schema.canonical(finding))
+                    if members[-1] in taken:
+                        self._refuse(
+                            "error.schema_group_twice",
+                            where=where, finding=finding, group=taken[members[-1]],
+                        )
+                    taken[members[-1]] = name
+                if len(members) < 2:
+                    self._refuse("error.schema_group_small", where=where, group=name)
+                yield ExclusiveGroup(name, kind, tuple(members))
 
     def _keys(self, entry: dict[Any, Any], known: tuple[str, ...], *, where: str) -> None:
         for key in entry:
@@ -128,3 +161,17 @@ class _Checker:
 
     def _refuse(self, code: str, **params: Any) -> NoReturn:
         raise SchemaInvalid(code, path=self._path, **params)
+
+
+def _together(
+    findings: tuple[Finding, ...], groups: tuple[ExclusiveGroup, ...]
+) -> tuple[Finding, ...]:
+    """The findings in the file's order, those of an exclusive group where its first one stands
+    and in the group's order."""
+    by_name = {finding.name: finding for finding in findings}
+    group_of = {name: group for group in groups for name in group.findings}
+    order: dict[str, None] = {}
+    for finding in findings:
+        group = group_of.get(finding.name)
+        order |= dict.fromkeys(group.findings if group else (finding.name,))
+    return tuple(by_name[name] for name in order)

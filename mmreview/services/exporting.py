@@ -10,7 +10,7 @@ import csv
 import errno
 import json
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,7 +20,7 @@ from mmreview.domain.errors import MmreviewError
 from mmreview.domain.findings import State
 from mmreview.domain.ports import CaseStore, EventStore
 from mmreview.domain.progress import Progress
-from mmreview.domain.reads import Event
+from mmreview.domain.reads import Event, FindingState
 
 #: Stands in the window, the README and in every export.
 NOTICE = "For research and annotation use, not for diagnosis."
@@ -79,12 +79,25 @@ class Exporting:
             "images": [{"sha256": i.sha256, "path": i.path, "view": i.view} for i in case.images],
             "report": case.report,
             "labels": {name: str(s.state) for name, s in states.items()},
+            **self._groups(states),
             "basis": {name: str(s.basis) for name, s in states.items()},
             "readers": {name: s.reader or "import" for name, s in states.items()},
             "events": [_event(event) for event in self._events.events(case=case.id)],
             "metadata": dict(case.metadata),
             "notice": NOTICE,
         }
+
+    def _groups(self, states: Mapping[str, FindingState]) -> dict[str, Any]:
+        """Which finding of each exclusive group is present, None where none is; nothing at all
+        where the schema has no groups."""
+        groups = {
+            group.name: next(
+                (n for n in group.findings if n in states and states[n].state is State.PRESENT),
+                None,
+            )
+            for group in self._cases.schema.groups
+        }
+        return {"groups": groups} if groups else {}
 
     def _csv(self, file: TextIO) -> Generator[Progress, None, int]:
         names = self._cases.schema.names

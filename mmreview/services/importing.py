@@ -17,7 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmreview.domain.cases import ImageRef, Partition
-from mmreview.domain.errors import FindingNotFound, ImageUnreadable, Message, SourceUnreadable
+from mmreview.domain.errors import (
+    FindingNotFound,
+    ImageUnreadable,
+    Message,
+    SourceUnreadable,
+    StatesContradict,
+)
 from mmreview.domain.findings import FindingSchema, State
 from mmreview.domain.ports import (
     CaseDraft,
@@ -383,7 +389,11 @@ def _labels(row: SourceRow, schema: FindingSchema) -> dict[str, State]:
             raise _RowRefused("import.finding_not_found", **error.params) from None
     states = dict.fromkeys(schema.names, State.ABSENT) if row.labels_complete else {}
     states.update(named)
-    return {name: state for name, state in states.items() if state is not State.UNSET}
+    try:
+        settled = schema.settled(states)
+    except StatesContradict as error:
+        raise _RowRefused(error.code, **error.params) from None
+    return {name: state for name, state in settled.items() if state is not State.UNSET}
 
 
 def _fingerprint(

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from mmreview.domain.cases import Case, Partition, ReadStatus, WorklistRow
 from mmreview.domain.changes import ReadCommitted, StateChanged
 from mmreview.domain.errors import Message
-from mmreview.domain.findings import Basis, FindingSchema, State
+from mmreview.domain.findings import FindingSchema, State
 from mmreview.domain.ports import CaseStore, EventStore
 from mmreview.domain.predictions import Prediction
 from mmreview.domain.reads import Correction, Event, EventKind, FindingState, NewEvent, Stage
@@ -83,7 +82,8 @@ class Reviewing:
         return self._predicting.opinion(case)
 
     def correct(self, correction: Correction) -> StateChanged:
-        """Make a state hold; durable when this returns.
+        """Make a state hold; durable when this returns. *Present* in an exclusive group makes the
+        others of the group absent in the same transaction.
 
         Raises:
             FindingNotFound, CaseNotFound: the correction names what is not there.
@@ -91,42 +91,60 @@ class Reviewing:
         """
         case = self._cases.get(correction.case_key)
         finding = self.schema.canonical(correction.finding)
-        before = self._state(correction.case_key, finding)
-        payload: dict[str, Any] = {
-            "finding": finding,
-            "before": str(before.state),
-            "before_basis": str(before.basis),
-            "after": str(correction.state),
-            "basis": str(correction.basis),
-            "version": correction.version,
-        }
-        event = self._events.append(
-            NewEvent(
-                kind=EventKind.CORRECTION,
-                actor=correction.reader,
-                case=case.id,
-                read=self._events.read_number(case.id, correction.reader),
-                stage=str(correction.stage),
-                payload=payload,
+        held = self._cases.states(case.key)
+        implied = self.schema.implied_absent(finding, correction.state)
+        acts: list[tuple[str, State, Mapping[str, object]]] = [
+            *((name, State.ABSENT, {"implied_by": finding}) for name in implied),
+            (finding, correction.state, {"implies": list(implied)} if implied else {}),
+        ]
+        read = self._events.read_number(case.id, correction.reader)
+        made = self._made(
+            [
+                NewEvent(
+                    kind=EventKind.CORRECTION,
+                    actor=correction.reader,
+                    case=case.id,
+                    read=read,
+                    stage=str(correction.stage),
+                    payload={
+                        "finding": name,
+                        "before": str(_of(held, name).state),
+                        "before_basis": str(_of(held, name).basis),
+                        "after": str(state),
+                        "basis": str(correction.basis),
+                        "version": correction.version,
+                        **more,
+                    },
+                )
+                for name, state, more in acts
+            ]
+        )
+        *others, after = (
+            FindingState(
+                finding=name,
+                state=state,
+                basis=correction.basis,
+                reader=correction.reader,
+                at=event.at,
+                seq=event.seq,
+                previous=_of(held, name).state,
+                version=correction.version,
             )
+            for (name, state, _), event in zip(acts, made, strict=True)
         )
-        after = FindingState(
-            finding=finding,
-            state=correction.state,
-            basis=correction.basis,
-            reader=correction.reader,
-            at=event.at,
-            seq=event.seq,
-            previous=before.state,
-            version=correction.version,
-        )
-        return _changed(case, event, before=before, after=after)
+        return _changed(case, made[-1], before=_of(held, finding), after=after, implied=others)
+
+    def _made(self, events: list[NewEvent]) -> list[Event]:
+        """All of the events, durable, in one transaction."""
+        if len(events) == 1:
+            return [self._events.append(events[0])]
+        return self._events.append_together(events)
 
     def undo(self, reader: str) -> StateChanged | None:
-        """Take the reader's newest correction back, with an event of its own; None if there is
-        nothing to take back.
+        """Take the reader's newest correction back, and what it implied, with events of their own
+        in one transaction; None if there is nothing to take back.
 
-        What held before it holds again, unless another reader has spoken since: the event says
+        What held before it holds again, unless another reader has spoken since: the events say
         what held until now and what holds from now on.
         """
         event = self._events.undoable(reader)
@@ -134,27 +152,40 @@ class Reviewing:
             return None
         data = event.data
         case = self._cases.find(event.case)
-        before = self._state(case.key, data["finding"])
-        after = self._state(case.key, data["finding"], without=event.seq)
-        undo = self._events.append(
-            NewEvent(
-                kind=EventKind.UNDO,
-                actor=reader,
-                case=case.id,
-                read=event.read,
-                stage=event.stage,
-                payload={
-                    "undoes": event.seq,
-                    "finding": data["finding"],
-                    "before": str(before.state),
-                    "before_basis": str(before.basis),
-                    "after": str(after.state),
-                    "basis": str(after.basis),
-                    "version": data["version"],
-                },
-            )
+        implied = data.get("implies", [])
+        # Its implied corrections are the events right before it, in this order.
+        first = event.seq - len(implied)
+        undone = {name: first + place for place, name in enumerate([*implied, data["finding"]])}
+        held = self._cases.states(case.key)
+        after = {
+            name: _of(self._cases.states(case.key, without=seq), name)
+            for name, seq in undone.items()
+        }
+        made = self._made(
+            [
+                NewEvent(
+                    kind=EventKind.UNDO,
+                    actor=reader,
+                    case=case.id,
+                    read=event.read,
+                    stage=event.stage,
+                    payload={
+                        "undoes": seq,
+                        "finding": name,
+                        "before": str(_of(held, name).state),
+                        "before_basis": str(_of(held, name).basis),
+                        "after": str(after[name].state),
+                        "basis": str(after[name].basis),
+                        "version": data["version"],
+                        **({"implied_by": data["finding"]} if seq != event.seq else {}),
+                    },
+                )
+                for name, seq in undone.items()
+            ]
         )
-        return _changed(case, undo, before=before, after=after)
+        *others, last = after.values()
+        before = _of(held, data["finding"])
+        return _changed(case, made[-1], before=before, after=last, implied=others)
 
     def commit_read(
         self, key: int, *, reader: str, version: int | None = None, stage: Stage = Stage.MODEL
@@ -183,12 +214,16 @@ class Reviewing:
         )
 
     def _changed_in(self, case_id: str, *, reader: str, read: int) -> set[str]:
-        """The findings that a reader set in a read and did not take back."""
+        """The findings that a reader set in a read and did not take back, less the implied."""
         made: dict[int, str] = {}
         for event in self._events.events(case=case_id):
             if event.kind == EventKind.UNDO:
                 made.pop(event.data["undoes"], None)
-            elif event.kind == EventKind.CORRECTION and (event.actor, event.read) == (reader, read):
+            elif (
+                event.kind == EventKind.CORRECTION
+                and (event.actor, event.read) == (reader, read)
+                and "implied_by" not in event.data
+            ):
                 made[event.seq] = event.data["finding"]
         return set(made.values())
 
@@ -196,20 +231,23 @@ class Reviewing:
         """Every event of a case, oldest first."""
         return list(self._events.events(case=case_id))
 
-    def _state(self, key: int, finding: str, *, without: int = 0) -> FindingState:
-        empty = FindingState(finding=finding, state=State.UNSET, basis=Basis.BOTH)
-        return self._cases.states(key, without=without).get(finding, empty)
-
 
 #: The opinions are on their way.
 PENDING = Message("prediction.pending")
 
 
+def _of(states: Mapping[str, FindingState], finding: str) -> FindingState:
+    """The state that holds for a finding; *unset* where nobody has spoken."""
+    return states.get(finding) or FindingState(finding=finding, state=State.UNSET)
+
+
 def _changed(
-    case: Case, event: Event, *, before: FindingState, after: FindingState
+    case: Case, event: Event, *, before: FindingState, after: FindingState,
+    implied: list[FindingState],
 ) -> StateChanged:
     return StateChanged(
-        case_key=case.key, case=case.id, seq=event.seq, at=event.at, before=before, after=after
+        case_key=case.key, case=case.id, seq=event.seq, at=event.at, before=before, after=after,
+        implied=tuple(implied),
     )
 
 

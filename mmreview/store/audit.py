@@ -59,7 +59,10 @@ SELECT cases.key AS key, cases.id AS id, coalesce(made.number, 0) AS corrections
     coalesce(cases.report, '') <> '' AS has_report
 FROM cases
 LEFT JOIN (
-    SELECT case_key, count(*) AS number FROM corrections WHERE undone_by IS NULL GROUP BY case_key
+    SELECT case_key, count(*) AS number FROM corrections JOIN events USING (seq)
+    WHERE undone_by IS NULL AND CASE WHEN json_valid(payload)
+        THEN json_extract(payload, '$.implied_by') IS NULL ELSE 1 END
+    GROUP BY case_key
 ) AS made ON made.case_key = cases.key
 LEFT JOIN (
     SELECT case_id, at, max(seq) FROM events WHERE kind = 'read_committed' GROUP BY case_id

@@ -29,7 +29,7 @@ from mmreview.domain.errors import (
     ProjectTooNew,
     WriteFailed,
 )
-from mmreview.domain.findings import Finding, FindingSchema
+from mmreview.domain.findings import ExclusiveGroup, Exclusivity, Finding, FindingSchema
 from mmreview.domain.reads import GENESIS_HASH, EventKind, NewEvent, canonical_json
 from mmreview.store import migrations
 from mmreview.store.backup import back_up_before_migration
@@ -265,6 +265,10 @@ def _schema_to_json(schema: FindingSchema) -> str:
                 }
                 for f in schema.findings
             ],
+            "groups": [
+                {"name": g.name, "kind": str(g.kind), "findings": list(g.findings)}
+                for g in schema.groups
+            ],
         }
     )
 
@@ -282,5 +286,9 @@ def _schema_from_json(text: str) -> FindingSchema:
                 excludes=tuple(f["excludes"]),
             )
             for f in told["findings"]
+        ),
+        groups=tuple(
+            ExclusiveGroup(g["name"], Exclusivity(g["kind"]), tuple(g["findings"]))
+            for g in told.get("groups", ())  # projects of before have none
         ),
     )

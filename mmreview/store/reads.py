@@ -8,7 +8,7 @@ updates what the event means: a correction or its undo in ``corrections``, the r
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -106,7 +106,7 @@ def _derive_correction(connection: sqlite3.Connection, event: Event, new: NewEve
         at=event.at,
         undone_by=None,
     )
-    _COUNT_CORRECTIONS.run(connection, case_key=key, change=1)
+    _count(connection, key, new, 1)
 
 
 def _derive_undo(connection: sqlite3.Connection, event: Event, new: NewEvent) -> None:
@@ -114,7 +114,13 @@ def _derive_undo(connection: sqlite3.Connection, event: Event, new: NewEvent) ->
     key = _TAKE_BACK.value(connection, undone=undone, undo=event.seq)
     if key is None:
         raise NothingToUndo(seq=undone)
-    _COUNT_CORRECTIONS.run(connection, case_key=key, change=-1)
+    _count(connection, key, new, -1)
+
+
+def _count(connection: sqlite3.Connection, key: int, new: NewEvent, change: int) -> None:
+    """One act of a reader is one correction, however many states it implied."""
+    if "implied_by" not in new.payload:
+        _COUNT_CORRECTIONS.run(connection, case_key=key, change=change)
 
 
 def _case_key(connection: sqlite3.Connection, case: str) -> int:
@@ -148,7 +154,9 @@ _READS = Query(
 _CORRECTIONS_AFTER = Query(
     select(func.count())
     .select_from(corrections)
+    .join(events, events.c.seq == corrections.c.seq)
     .where(corrections.c.seq > bindparam("after"), corrections.c.undone_by.is_(None))
+    .where(func.json_extract(events.c.payload, "$.implied_by").is_(None))
 )
 
 
@@ -185,6 +193,12 @@ class SqlEventStore:
         with self._database.write() as connection:
             return append_event(connection, event)
 
+    def append_together(self, events: Sequence[NewEvent]) -> list[Event]:
+        """Store several events in one transaction; raises as ``append`` does, with nothing stored.
+        """
+        with self._database.write() as connection:
+            return [append_event(connection, event) for event in events]
+
     def events(self, *, after: int = 0, case: str | None = None) -> Iterator[Event]:
         """Events in order, optionally of one case only. No lock is held between pages."""
         while True:
@@ -212,6 +226,6 @@ class SqlEventStore:
             return int(_READS.value(connection, case=case, actor=actor)) + 1
 
     def corrections_after(self, seq: int) -> int:
-        """How many corrections came after event ``seq`` and were not undone."""
+        """How many corrections came after event ``seq`` and were not undone, less the implied."""
         with self._database.read() as connection:
             return int(_CORRECTIONS_AFTER.value(connection, after=seq))

@@ -333,7 +333,13 @@ class ReviewPage(QWidget):
             stage=self._view.stage,
         )
         self._saving.correct(correction, before=before.state)  # first: it is on its way at once
-        self.findings.set_state(self._held(finding))
+        self._show_states(finding)
+
+    def _show_states(self, finding: str) -> None:
+        """Show what holds for a finding, and for those that it excludes."""
+        group = self._desk.info.schema.group_of(finding) if self._desk is not None else None
+        for name in group.findings if group is not None else (finding,):
+            self.findings.set_state(self._held(name))
 
     def _states(self, view: CaseView) -> dict[str, FindingState]:
         """What is durable, and over it what is wished for."""
@@ -364,10 +370,9 @@ class ReviewPage(QWidget):
         if self._loading is not None:
             self._loading.forget(change.case_key)
         if self._view is not None and change.case_key == self._view.case.key:
-            states = {**self._view.states, change.after.finding: change.after}
-            self._view = replace(self._view, states=states)
-            finding = change.after.finding
-            self.findings.set_state(self._states(self._view)[finding])
+            made = {state.finding: state for state in (*change.implied, change.after)}
+            self._view = replace(self._view, states={**self._view.states, **made})
+            self._show_states(change.after.finding)
             self._mark_unsaved(change.case_key)
         self.worklist.update_rows([change.case_key])
 
@@ -382,7 +387,7 @@ class ReviewPage(QWidget):
 
     def _on_wish_dropped(self, key: int, finding: str, _: State) -> None:
         if self._view is not None and key == self._view.case.key:
-            self.findings.set_state(self._held(finding))
+            self._show_states(finding)
             self._mark_unsaved(key)
 
     def _mark_unsaved(self, key: int) -> None:

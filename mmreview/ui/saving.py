@@ -9,7 +9,7 @@ succeeds or a person discards them. What a reader wished and what is durable are
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,12 +76,16 @@ class Saving(QObject):
         return len(self._wishes)
 
     def wished(self, case_key: int) -> dict[str, Correction]:
-        """The newest correction of each finding of a case that is not durable yet."""
-        return {
-            wish.correction.finding: wish.correction
-            for wish in self._wishes
-            if wish.correction is not None and wish.correction.case_key == case_key
-        }
+        """The newest correction of each finding of a case that is not durable yet, with what each
+        implies for the rest of its exclusive group."""
+        found: dict[str, Correction] = {}
+        for wish in self._wishes:
+            made = wish.correction
+            if made is not None and made.case_key == case_key:
+                found[made.finding] = made
+                for name in self._reviewing.schema.implied_absent(made.finding, made.state):
+                    found[name] = replace(made, finding=name, state=State.ABSENT)
+        return found
 
     def correct(self, correction: Correction, *, before: State) -> None:
         """Make a state hold. ``before`` is what the screen showed, in case it is taken back."""

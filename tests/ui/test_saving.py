@@ -3,7 +3,13 @@
 import pytest
 
 from mmreview.domain.errors import WriteFailed
-from mmreview.domain.findings import State
+from mmreview.domain.findings import (
+    ExclusiveGroup,
+    Exclusivity,
+    Finding,
+    FindingSchema,
+    State,
+)
 from mmreview.domain.reads import Correction
 from mmreview.tasks.inline import InlineRunner
 from mmreview.ui.saving import Saving
@@ -15,6 +21,9 @@ class Trail:
     def __init__(self):
         self.full = False
         self.written = []
+        names = tuple(Finding(name) for name in ("a", "b", "c", "Edema"))
+        group = ExclusiveGroup("Which", Exclusivity.ONE_OF, ("a", "b"))
+        self.schema = FindingSchema("s", names, (group,))
 
     def correct(self, correction):
         return self._write((correction.finding, str(correction.state)))
@@ -105,3 +114,15 @@ def test_undo_of_a_durable_state_is_written_after_it(held):
     saving.undo("r")
     held.run_all()
     assert trail.written == [("a", "present"), ("undo", "r")]
+
+
+def test_a_wish_in_an_exclusive_group_is_one_wish_that_speaks_for_the_group(held):
+    trail = Trail()
+    saving = Saving(held, trail)
+    saving.correct(correction("a", State.UNCERTAIN), before=State.UNSET)
+    saving.correct(correction("b"), before=State.UNSET)
+    assert saving.unsaved == 2
+    wished = {name: made.state for name, made in saving.wished(1).items()}
+    assert wished == {"a": State.ABSENT, "b": State.PRESENT}
+    held.run_all()
+    assert trail.written == [("a", "uncertain"), ("b", "present")]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmreview.domain.errors import SchemaInvalid
+from mmreview.domain.findings import ExclusiveGroup, Exclusivity
 from mmreview.formats.schema import built_in_schemas, read_schema
 
 CHEXPERT = [
@@ -45,6 +46,28 @@ def test_a_file_of_ones_own(tmp_path):
     assert schema.findings[1].excludes == ("Mass",)  # in the schema's own spelling
 
 
+GROUPS = "name: a\nfindings: [{name: A}, {name: B}, {name: C}, {name: D}]\n"
+
+
+def test_findings_of_a_group_stand_together_in_its_order(tmp_path):
+    text = (
+        GROUPS + "one_of: [{name: grade, findings: [d, B]}]\n"
+        "at_most_one: [{name: side, findings: [A, C]}]\n"
+    )
+    schema = read_schema(written(tmp_path, text))
+    assert schema.names == ("A", "C", "D", "B")
+    assert schema.groups == (
+        ExclusiveGroup("grade", Exclusivity.ONE_OF, ("D", "B")),
+        ExclusiveGroup("side", Exclusivity.AT_MOST_ONE, ("A", "C")),
+    )
+
+
+def test_the_example_of_groups_is_built_in():
+    schema = read_schema("diagnosis")
+    assert [group.name for group in schema.groups] == ["Diagnosis", "Opacity", "Side of effusion"]
+    assert schema.group_of("Support Devices") is None
+
+
 @pytest.mark.parametrize(
     ("text", "code", "params"),
     [
@@ -71,6 +94,22 @@ def test_a_file_of_ones_own(tmp_path):
          {"finding": "A", "excluded": "B"}),
         ("name: a\nfindings: [{name: A, excludes: [A]}]", "error.schema_excludes", {}),
         ("#" * (1 << 21), "error.schema_too_large", {}),
+        (GROUPS + "one_of: {name: g}", "error.schema_not_list", {"where": "one_of"}),
+        (GROUPS + "one_of: [A]", "error.schema_not_mapping", {"where": "one_of[1]"}),
+        (GROUPS + "one_of: [{name: g, finding: [A]}]", "error.schema_key", {"key": "finding"}),
+        (GROUPS + "one_of: [{findings: [A, B]}]", "error.schema_key_missing", {"key": "name"}),
+        (GROUPS + "one_of: [{name: g, findings: [A, X]}]", "error.schema_group_unknown",
+         {"where": "one_of[1]", "finding": "X"}),
+        (GROUPS + "one_of: [{name: g, findings: [A]}]", "error.schema_group_small",
+         {"where": "one_of[1]", "group": "g"}),
+        (GROUPS + "at_most_one: [{name: g}]", "error.schema_group_small", {"group": "g"}),
+        (GROUPS + "one_of: [{name: g, findings: [A, a]}]", "error.schema_group_twice",
+         {"finding": "a", "group": "g"}),
+        (GROUPS + "one_of: [{name: g, findings: [A, B]}]\n"
+         "at_most_one: [{name: h, findings: [C, b]}]", "error.schema_group_twice",
+         {"where": "at_most_one[1]", "finding": "b", "group": "g"}),
+        (GROUPS + "one_of: [{name: g, findings: [A, B]}, {name: G, findings: [C, D]}]",
+         "error.schema_group_repeated", {"where": "one_of[2]", "group": "G"}),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, text, code, params):

@@ -8,7 +8,14 @@ import pytest
 
 from mmreview.compose import furnish
 from mmreview.domain.errors import MmreviewError
-from mmreview.domain.findings import Basis, Finding, FindingSchema, State
+from mmreview.domain.findings import (
+    Basis,
+    ExclusiveGroup,
+    Exclusivity,
+    Finding,
+    FindingSchema,
+    State,
+)
 from mmreview.domain.reads import Correction
 from mmreview.services.exporting import NOTICE
 from mmreview.store.engine import create_store
@@ -116,3 +123,23 @@ def test_a_folder_or_a_device_is_not_replaced(tmp_path):
             with pytest.raises(MmreviewError) as refused:
                 export(desk, out)
             assert refused.value.code == "error.export_failed"
+
+
+def test_labels_of_a_group_and_what_was_implied_are_exported(tmp_path):
+    names = ("Mild", "Severe", "Edema")
+    group = ExclusiveGroup("Severity", Exclusivity.ONE_OF, ("Mild", "Severe"))
+    schema = FindingSchema("g", tuple(Finding(name) for name in names), (group,))
+    store = create_store(tmp_path / "p.mmreview", schema)
+    store.cases.upsert([draft(1)])
+    desk = furnish(store, features=FakeFeatures(), trainer=FakeTrainer())
+    correct(desk, 1, "Severe", State.PRESENT, "Ada")
+    assert export(desk, tmp_path / "o.jsonl") == export(desk, tmp_path / "o.csv", "csv") == 1
+    desk.close()
+    [line] = map(json.loads, (tmp_path / "o.jsonl").read_text().splitlines())
+    assert line["labels"] == {"Mild": "absent", "Severe": "present"}
+    assert line["groups"] == {"Severity": "Severe"}
+    assert [(e["finding"], e.get("implied_by")) for e in line["events"]] == [
+        ("Mild", "Severe"), ("Severe", None),
+    ]
+    [row] = csv.DictReader((tmp_path / "o.csv").read_text(encoding="utf-8").splitlines())
+    assert (row["Mild"], row["Severe"], row["Edema"]) == ("absent", "present", "unset")

@@ -11,7 +11,13 @@ from PIL import Image
 
 from mmreview.domain.cases import Case, Partition
 from mmreview.domain.errors import CaseNotFound, WriteFailed
-from mmreview.domain.findings import Finding, FindingSchema, State
+from mmreview.domain.findings import (
+    ExclusiveGroup,
+    Exclusivity,
+    Finding,
+    FindingSchema,
+    State,
+)
 from mmreview.domain.ports import UpsertCounts
 from mmreview.domain.reads import Event, EventKind
 from mmreview.formats import open_source
@@ -492,6 +498,28 @@ def test_tables_come_in_too(world):
     report = world.run(path)
     assert counts(report) == (1, 0, 0, 1)
     assert report.problems[0].params["line"] == 3
+
+
+def test_rows_that_contradict_a_group_are_named_and_the_rest_is_completed(world):
+    group = ExclusiveGroup("Which", Exclusivity.ONE_OF, ("Edema", "Mass"))
+    world.cases.schema = FindingSchema("g", SCHEMA.findings, (group,))
+    rows = [
+        {"id": "both", "report": "x", "labels": ["Edema", "Mass"]},
+        {"id": "none", "report": "x", "labels": ["Rib"], "labels_complete": True},
+        {"id": "one", "report": "x", "labels": ["Mass"]},
+        {"id": "open", "report": "x", "labels": {"Mass": "uncertain", "Rib": "present"}},
+    ]
+    report = world.run(world.manifest(*rows))
+    assert counts(report) == (2, 0, 0, 2)
+    assert [(p.code, p.params["line"], p.params["case"]) for p in report.problems] == [
+        ("import.states_exclusive", 1, "both"), ("import.states_none", 2, "none"),
+    ]
+    assert all(catalogue("en")[p.code].format(**p.params) for p in report.problems)
+    labels = {name: draft.labels for name, draft in world.cases.drafts.items()}
+    assert labels == {
+        "one": {"Edema": State.ABSENT, "Mass": State.PRESENT},
+        "open": {"Mass": State.UNCERTAIN, "Rib": State.PRESENT},
+    }
 
 
 SHARED = Path(__file__).parents[3] / ".." / "shared" / "data"

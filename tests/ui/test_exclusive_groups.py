@@ -1,0 +1,83 @@
+"""Findings of which one excludes the others, in the window: one key, one act, one undo."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from mmreview.domain.errors import WriteFailed
+from mmreview.domain.findings import ExclusiveGroup, Exclusivity, Finding, FindingSchema, State
+from tests.fakes import make_project
+
+P, A, U, UNSET = State.PRESENT, State.ABSENT, State.UNCERTAIN, State.UNSET
+SCHEMA = FindingSchema(
+    "groups",
+    tuple(Finding(n) for n in ("Edema", "None", "Mild", "Severe", "Left", "Right")),
+    (
+        ExclusiveGroup("Severity", Exclusivity.ONE_OF, ("None", "Mild", "Severe")),
+        ExclusiveGroup("Side", Exclusivity.AT_MOST_ONE, ("Left", "Right")),
+    ),
+)
+
+
+@pytest.fixture
+def window(make_window, opener, tmp_path):
+    opener.trainer.findings = SCHEMA.names
+    window = make_window()
+    window.open_project(make_project(tmp_path / "g.mmreview", labels=True, schema=SCHEMA))
+    window.session.prepare()
+    return window
+
+
+def press(window, finding, key):
+    window.page.findings.select(finding)
+    QTest.keyClick(window.page.findings, key)
+
+
+def shown(window, *names):
+    return [window.page.findings.state(name).state for name in names]
+
+
+def durable(window, *names):
+    states = window.session.desk.cases.states(window.page._key)
+    return [states[name].state if name in states else UNSET for name in names]
+
+
+GRADES = ("None", "Mild", "Severe")
+
+
+def test_present_sets_the_others_absent_on_the_screen_and_in_the_project(window):
+    press(window, "Mild", Qt.Key.Key_1)
+    assert shown(window, *GRADES) == durable(window, *GRADES) == [A, P, A]
+    press(window, "Severe", Qt.Key.Key_1)
+    assert shown(window, *GRADES) == durable(window, *GRADES) == [A, A, P]
+    press(window, "Mild", Qt.Key.Key_3)
+    assert shown(window, *GRADES) == [A, U, P]
+    assert shown(window, "Left", "Right", "Edema")[:2] == [UNSET, UNSET]
+
+
+def test_one_undo_takes_one_key_back(window):
+    press(window, "Mild", Qt.Key.Key_1)
+    press(window, "Severe", Qt.Key.Key_1)
+    press(window, "Severe", Qt.Key.Key_U)
+    assert shown(window, *GRADES) == durable(window, *GRADES) == [A, P, A]
+    assert window.page.findings.current_finding() == "Severe"
+    press(window, "Severe", Qt.Key.Key_U)
+    assert shown(window, *GRADES) == durable(window, *GRADES) == [UNSET] * 3
+
+
+def test_what_could_not_be_saved_is_marked_for_the_whole_group_and_given_back(window):
+    real = window.session.desk.reviewing._events.append_together
+
+    def fails(events):
+        raise WriteFailed(detail="disk full")
+
+    window.session.desk.reviewing._events.append_together = fails
+    press(window, "Left", Qt.Key.Key_1)
+    assert shown(window, "Left", "Right") == [P, A]
+    assert durable(window, "Left", "Right") == [UNSET, UNSET]
+    rows = window.page.findings._by_name
+    assert [rows[name]._unsaved for name in ("Left", "Right", "Mild")] == [True, True, False]
+    press(window, "Left", Qt.Key.Key_U)
+    assert shown(window, "Left", "Right") == [UNSET, UNSET]
+    assert window.session.saving.is_settled
+    window.session.desk.reviewing._events.append_together = real

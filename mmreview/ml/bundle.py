@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from mmreview.domain.errors import BundleInvalid
 from mmreview.domain.reads import canonical_json
 from mmreview.ml.calibration import Calibration
+from mmreview.ml.fusion import FUSIONS
 from mmreview.ml.fusion.fusing import Fusing
 from mmreview.ml.heads import Head
 from mmreview.ml.model import Model
@@ -149,5 +150,5 @@ def _model(card: Mapping[str, Any], tensors: Mapping[str, NDArray], index: int) 
             raise ValueError("shapes")
     begin = f"{index}."
     own = {k.removeprefix(begin): v for k, v in tensors.items() if k.startswith(begin)}
-    fusion = Fusing.restored(modalities, own)
+    fusion = Fusing.restored(FUSIONS[card["fusion"]].fitted, modalities, own)
     return Model(modalities, heads, calibrations, tensors[f"{index}.prior"], fusion)

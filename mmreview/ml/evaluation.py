@@ -17,19 +17,14 @@ from numpy.typing import NDArray
 from mmreview.domain.progress import Progress
 from mmreview.ml import folds as grouping
 from mmreview.ml import gate, metrics, uncertainty
-from mmreview.ml.calibration import calibrate, sigmoid
 from mmreview.ml.fusion import FUSIONS
 from mmreview.ml.fusion.fusing import fit_each
-from mmreview.ml.heads import HeadFit, Lesson, fit_head
 from mmreview.ml.recipe import Fitted, Recipe, fit
 from mmreview.ml.samples import Samples
 
 Floats = NDArray[np.float64]
 
 _LEAST_COMPLETE = 20
-#: The baselines that are no sum of contributions, so that no version serves them: one head on all
-#: features side by side, and the mean of the modalities' probabilities.
-CONCATENATION, VOTE = "concatenation", "vote"
 
 
 def comparable(samples: Samples) -> tuple[Floats, str]:
@@ -182,7 +177,7 @@ def _outer_fold(
     model = fitted.models[0]
     opinions = model.opinions(test.features, test.present).probabilities
     for name, kind in FUSIONS.items():
-        if name != recipe.fusion:
+        if name != recipe.fusion and (recipe.slow or not kind.slow):
             working = fit_each(kind(), fitted.materials, weight=recipe.weight)
             while True:
                 try:
@@ -193,40 +188,4 @@ def _outer_fold(
                 yield 0.65
             values = other.opinions(test.features, test.present).probabilities["fused"]
             opinions[f"fusion:{name}"] = values
-    votes = [np.where(test.complete[:, None], opinions[m], np.nan) for m in train.modalities]
-    opinions[f"fusion:{VOTE}"] = np.mean(votes, axis=0)
-    if len(train.modalities) > 1 and train.complete.any():
-        values = yield from _concatenated(train, test, fitted, recipe.seed)
-        opinions[f"fusion:{CONCATENATION}"] = values
     return opinions
-
-
-def _concatenated(
-    train: Samples, test: Samples, fitted: Fitted, seed: int
-) -> Generator[float, None, Floats]:
-    """One calibrated head on all features side by side; NaN on cases that lack a modality."""
-    truth = train.judged
-    bits = ~np.isnan(truth) & train.complete[:, None]
-    weights = np.min([train.teaching(m) for m in train.modalities], axis=0) * bits
-    lesson = Lesson(
-        features=np.hstack([train.features[m] for m in train.modalities]),
-        present=train.complete,
-        targets=train.targets,
-        weights=weights.astype(np.float32),
-        folds=fitted.folds,
-        fold_count=int(fitted.folds.max()) + 1,
-    )
-    fitting = fit_head(lesson, seed=seed)
-    steps = 0
-    while True:
-        try:
-            next(fitting)
-        except StopIteration as done:
-            head: HeadFit = done.value
-            break
-        steps += 1
-        yield 0.65 + 0.35 * steps / (steps + 50)
-    calibration = calibrate(head.held_out, truth, (~np.isnan(truth)).astype(np.float64))
-    raw = head.heads[0].logits(np.hstack([test.features[m] for m in test.modalities]))
-    logits = np.where(head.heads[0].taught, calibration.apply(raw), fitted.models[0].prior)
-    return np.where(test.complete[:, None], sigmoid(logits), np.nan)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.ml.calibration import Calibration, sigmoid
+from mmreview.ml.fusion.additive import Seen
 from mmreview.ml.fusion.fusing import Fused, Fusing
 from mmreview.ml.heads import Head
 
@@ -61,10 +62,13 @@ class Model:
         for m in self.modalities:
             values = self.calibrated(m, self.heads[m].logits(features[m]))
             logits[m] = np.where(present[m][:, None], values, np.nan)
-        return self.fuse(logits)
+        return self.fuse(logits, features)
 
-    def fuse(self, logits: Mapping[str, Floats]) -> Opinions:
-        """The opinions that follow from each modality's calibrated logits, NaN rows absent."""
+    def fuse(
+        self, logits: Mapping[str, Floats], features: Mapping[str, NDArray[np.float32]]
+    ) -> Opinions:
+        """The opinions that follow from each modality's calibrated logits, NaN rows absent;
+        ``features`` are looked at by fusions that are no weighted sum only."""
         prior = np.broadcast_to(self.prior, next(iter(logits.values())).shape)
         known = ~np.isnan(self.prior)
         # A finding nobody labelled is left out of the sums and has no opinion afterwards.
@@ -73,7 +77,7 @@ class Model:
             m: np.where(known, z - safe, np.where(self._absent(z, known), np.nan, 0.0))
             for m, z in logits.items()
         }
-        fused = self.fusion.combine(evidence, safe)
+        fused = self.fusion.combine(Seen(evidence, safe, {} if self.fusion.additive else features))
         lacks = {m: np.isnan(e).all(axis=1) for m, e in evidence.items()}
         alone = sum((~lack).astype(int) for lack in lacks.values()) == 1
         for m, z in logits.items():  # to the bit, which prior + (logit - prior) is not

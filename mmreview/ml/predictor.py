@@ -67,7 +67,7 @@ class BundlePredictor:
         return Prediction(
             case=case.id,
             version=self.version,
-            weights=dict(zip(self._model.modalities, table.weights[row], strict=True)),
+            weights=table.weights_of(row),
             findings=findings,
             reweightable=table.complete[row] and len(self._model.modalities) > 1,
             wrong_pair=wrong_pair,
@@ -89,6 +89,13 @@ class _Listed:
         self.shares: dict[str, Any] = {m: s.tolist() for m, s in fused.shares.items()}
         self.own: dict[str, Any] = {m: z.tolist() for m, z in opinions.logits.items()}
         self.taught = {m: model.heads[m].taught.tolist() for m in model.modalities}
+        self._weighs = model.fusion.additive
+
+    def weights_of(self, row: int) -> dict[str, float]:
+        """Each modality's λ; empty where the fusion has none."""
+        if not self._weighs:
+            return {}
+        return dict(zip(self.modalities, self.weights[row], strict=True))
 
 
 def _finding(

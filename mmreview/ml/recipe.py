@@ -22,7 +22,7 @@ from mmreview.ml import folds as grouping
 from mmreview.ml.calibration import Calibration, calibrate
 from mmreview.ml.fusion import Fusion, fusion_named
 from mmreview.ml.fusion.fusing import Fusing, Subset, fit_each, subsets
-from mmreview.ml.fusion.material import Material, families_of
+from mmreview.ml.fusion.material import Inputs, Material, families_of
 from mmreview.ml.heads import HeadFit, Lesson, fit_head
 from mmreview.ml.model import Model, Opinions
 from mmreview.ml.samples import Samples
@@ -49,7 +49,8 @@ class Step:
 class Recipe:
     """How to fit. ``spreads`` None searches the heads' regularisation. Without ``twins`` only the
     model of all rows gets calibration and fusion (an outer fold of ``evaluate`` needs no more).
-    ``families`` names each finding's family (the schema's group); empty: all are of one."""
+    ``families`` names each finding's family (the schema's group); empty: all are of one. With
+    ``slow`` the fusions that take long are compared as well (``evaluation``)."""
 
     fusion: str = "mixture"
     weight: LambdaChoice = field(default_factory=LambdaChoice)
@@ -58,6 +59,7 @@ class Recipe:
     folds: int = grouping.FOLDS
     twins: bool = True
     families: tuple[str, ...] = ()
+    slow: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,10 @@ def _second_stages(
 ) -> Generator[Step, None, tuple[list[Model], dict[Subset, Material]]]:
     """Calibration and fusion of all rows, then without each fold."""
     truths = {m: samples.truth(m) for m in samples.modalities}
-    bench = _Bench(samples, heads, folds, families_of(recipe.families, samples.targets.shape[1]))
+    weights = {m: samples.teaching(m) for m in samples.modalities}
+    inputs = Inputs(samples.features, weights, recipe.seed)
+    families = families_of(recipe.families, samples.targets.shape[1])
+    bench = _Bench(samples, heads, folds, families, inputs)
     count = int(folds.max()) + 1 if recipe.twins else 0
     models: list[Model] = []
     first: dict[Subset, Material] = {}
@@ -218,6 +223,7 @@ class _Bench:
     heads: dict[str, HeadFit]
     folds: NDArray[np.int8]
     families: NDArray[np.intp]
+    inputs: Inputs
 
     def materials(
         self, calibrations: dict[str, Calibration], prior: Floats, inside: NDArray[np.bool_]
@@ -241,6 +247,8 @@ class _Bench:
                     taught={m: self.heads[m].heads[0].taught for m in names},
                     groups=groups[chosen],
                     families=self.families,
+                    rows=np.flatnonzero(chosen),
+                    inputs=self.inputs,
                 )
         return found
 
@@ -275,7 +283,10 @@ def _held_out(
         for m, fitted in heads.items():
             values = model.calibrated(m, np.nan_to_num(fitted.held_out[rows]))
             logits[m] = np.where(samples.present[m][rows, None], values, np.nan)
-        parts.append((rows, model.fuse(logits)))
+        features = {}
+        if not model.fusion.additive:
+            features = {name: values[rows] for name, values in samples.features.items()}
+        parts.append((rows, model.fuse(logits, features)))
     return _joined(parts, len(folds))
 
 

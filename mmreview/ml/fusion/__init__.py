@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from mmreview.domain.errors import MmreviewError
 from mmreview.ml.fusion.average import Average
+from mmreview.ml.fusion.concatenation import Concatenation
 from mmreview.ml.fusion.fusing import Fusion
 from mmreview.ml.fusion.late import Stacking, WeightedAverage
 from mmreview.ml.fusion.mixture import Mixture
 from mmreview.ml.fusion.pooling import Pooling
 from mmreview.ml.fusion.soft import Soft
+from mmreview.ml.fusion.vote import Vote
 
 FUSIONS: dict[str, type[Fusion]] = {
     fusion.name: fusion
-    for fusion in (Mixture, Soft, Pooling, Average, WeightedAverage, Stacking)
+    for fusion in (
+        Mixture, Soft, Pooling, Average, WeightedAverage, Stacking, Vote, Concatenation
+    )
 }
 
 

@@ -9,12 +9,30 @@ each finding's own; the λ of a project as a whole is then the mean over its fin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of n cases: (n, findings) evidence of each modality (NaN rows where it is
+    absent) and prior, and the features (n, width) where the fusion reads them."""
+
+    evidence: Mapping[str, Floats]
+    prior: Floats
+    features: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def take(self, rows: NDArray[np.intp]) -> Seen:
+        """Some of the cases."""
+        return Seen(
+            {m: e[rows] for m, e in self.evidence.items()},
+            self.prior[rows],
+            {m: x[rows] for m, x in self.features.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -32,6 +50,12 @@ class AdditiveFusion:
     gain: Floats
     bias: Floats
     shares: Floats | None = None
+
+    def logits(self, seen: Seen) -> Floats:
+        """(n, findings) fused logits of cases with every modality."""
+        shares = dict(zip(self.weights, self.own_shares(), strict=True))
+        moved = sum(shares[m] * (self.gain * seen.evidence[m]) for m in self.weights)
+        return seen.prior + self.bias + moved
 
     def own_shares(self) -> Floats:
         """(modalities, findings) weights that serve."""

@@ -8,10 +8,11 @@ import numpy as np
 
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.fusion.additive import AdditiveFusion, even_weights, manual_weights
+from mmreview.ml.fusion.fusing import Fusion
 from mmreview.ml.fusion.material import Material
 
 
-class Average:
+class Average(Fusion):
     """Equal weights (or those set by hand), no gain, no bias."""
 
     name = "average"

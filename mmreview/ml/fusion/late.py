@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.calibration import sigmoid
 from mmreview.ml.fusion.additive import AdditiveFusion
+from mmreview.ml.fusion.fusing import Fusion
 from mmreview.ml.fusion.material import Material
 from mmreview.ml.fusion.shares import evidence, fitted, skill
 
@@ -24,7 +25,7 @@ _PSEUDO = 20.0
 _STEPS = 12
 
 
-class WeightedAverage:
+class WeightedAverage(Fusion):
     """Each finding's modalities weighed by the part of the entropy that each explains."""
 
     name = "weighted"
@@ -38,7 +39,7 @@ class WeightedAverage:
         return fitted(material, shares, weight=weight)
 
 
-class Stacking:
+class Stacking(Fusion):
     """A logistic regression on the modalities' evidence, each finding for itself (Wolpert 1992),
     with the weights drawn to equal ones and kept from being negative."""
 

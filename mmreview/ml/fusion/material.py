@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What lies behind the evidence of all samples of a round, for fusions that read it:
+    ``features[name]`` (samples, width), ``weights`` (samples, findings) with which labels teach
+    each modality's head, and the round's seed. Nothing is copied before a fusion asks."""
+
+    features: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    weights: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -19,7 +30,8 @@ class Material:
     (findings,) logits;
     ``folds`` (n,) keep patient groups together; ``taught[m]`` (findings,) says where a head is.
     ``groups`` (n,) number the patient groups, ``families`` (findings,) the kinds of findings that
-    are alike (all are of one kind where the schema does not say)."""
+    are alike (all are of one kind where the schema does not say). ``rows`` (n,) are the cases'
+    numbers in ``inputs``."""
 
     modalities: tuple[str, ...]
     evidence: dict[str, Floats]
@@ -29,6 +41,12 @@ class Material:
     taught: dict[str, NDArray[np.bool_]]
     groups: NDArray[np.intp]
     families: NDArray[np.intp]
+    rows: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    inputs: Inputs = field(default_factory=Inputs)
+
+    def features(self, name: str) -> NDArray[np.float32]:
+        """(n, width) features of these cases."""
+        return self.inputs.features[name][self.rows]
 
 
 #: A family of fewer findings than this says too little of its kind: it joins the others.

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.calibration import fit_scale
 from mmreview.ml.fusion.additive import AdditiveFusion
+from mmreview.ml.fusion.fusing import Fusion
 from mmreview.ml.fusion.material import Material
 from mmreview.ml.fusion.shares import evidence, fitted, heard, log_losses, skill
 from mmreview.ml.fusion.soft import differences, normal, pooled, soft_shares
@@ -31,7 +32,7 @@ Floats = NDArray[np.float64]
 _PROOF = 2.0
 
 
-class Mixture:
+class Mixture(Fusion):
     """Between the soft weight and the sum of evidence, each finding for itself."""
 
     name = "mixture"

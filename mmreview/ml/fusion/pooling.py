@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.calibration import fit_scale, sigmoid
 from mmreview.ml.fusion.additive import AdditiveFusion, even_weights, manual_weights
+from mmreview.ml.fusion.fusing import Fusion
 from mmreview.ml.fusion.material import Material
 
 Floats = NDArray[np.float64]
@@ -36,7 +37,7 @@ _ROUNDS = 20
 _STEPS = 10
 
 
-class Pooling:
+class Pooling(Fusion):
     """Feature pooling with one λ a modality."""
 
     name = "pooling"

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.fusion.additive import AdditiveFusion
+from mmreview.ml.fusion.fusing import Fusion
 from mmreview.ml.fusion.material import Material
 from mmreview.ml.fusion.shares import evidence, fitted, heard, log_losses
 
@@ -32,7 +33,7 @@ Floats = NDArray[np.float64]
 _WIDEN = 1.5
 
 
-class Soft:
+class Soft(Fusion):
     """One λ a finding and modality, softly chosen within a family of findings."""
 
     name = "soft"

@@ -10,8 +10,9 @@ from mmreview.domain.predictions import sigmoid
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.bundle import read
 from mmreview.ml.fusion import FUSIONS, fusion_named
-from mmreview.ml.fusion.fusing import Fusing, fit_each
-from mmreview.ml.fusion.material import Material, families_of
+from mmreview.ml.fusion.additive import AdditiveFusion, Seen
+from mmreview.ml.fusion.fusing import Fusing, fit_each, subsets
+from mmreview.ml.fusion.material import Inputs, Material, families_of
 from mmreview.ml.fusion.soft import Soft, differences, pooled
 from mmreview.ml.metrics import auroc
 
@@ -39,7 +40,32 @@ def made(signals, *, rows=300, seed=0, families=None, taught=None):
         taught=taught,
         groups=groups,
         families=np.zeros(findings, int) if families is None else np.array(families),
+        rows=np.arange(rows),
+        inputs=behind(evidence, truth),
     )
+
+
+def behind(evidence, truth, width=12):
+    """Features that hold the evidence among noise."""
+    features = {}
+    for m, values in evidence.items():
+        rng = np.random.default_rng(len(m))
+        noise = rng.standard_normal((len(values), width - values.shape[1]))
+        features[m] = np.hstack([values, noise]).astype(np.float32)
+    return Inputs(features, {m: np.ones(truth.shape, np.float32) for m in evidence})
+
+
+def seen(material, **changed):
+    """What the fusion sees of the material's own cases, some evidence changed."""
+    return Seen(
+        {**material.evidence, **changed},
+        np.broadcast_to(material.prior, material.truth.shape),
+        material.inputs.features,
+    )
+
+
+ADDITIVE = [name for name, kind in FUSIONS.items() if kind.fitted is AdditiveFusion]
+OTHERS = [name for name in FUSIONS if name not in ADDITIVE]
 
 
 def fit(fusion, material, weight=None):
@@ -62,12 +88,10 @@ def served(fusion, material, others=()):
             return done.value
 
 
-@pytest.mark.parametrize("name", FUSIONS)
-def test_every_fusion_is_an_exact_sum_of_its_shares(name):
+@pytest.mark.parametrize("name", ADDITIVE)
+def test_every_additive_fusion_is_an_exact_sum_of_its_shares(name):
     material = made({"image": [1.0, 0.5, 0.2], "text": [0.2, 0.5, 1.0], "values": [0.3] * 3})
-    fused = served(fusion_named(name), material).combine(
-        material.evidence, np.broadcast_to(material.prior, material.truth.shape)
-    )
+    fused = served(fusion_named(name), material).combine(seen(material))
     total = fused.prior + sum(fused.shares[m] * fused.units[m] for m in material.modalities)
     assert np.abs(total - fused.logits).max() < 1e-12
     assert np.allclose(sum(fused.shares.values()), 1.0)
@@ -79,10 +103,11 @@ def test_every_fusion_is_an_exact_sum_of_its_shares(name):
 def test_every_fusion_leaves_a_single_modality_its_own_opinion(name):
     material = made({"image": [1.0, 0.5], "text": [0.2, 0.5]})
     prior = np.broadcast_to(material.prior, material.truth.shape)
-    lacking = {**material.evidence, "text": np.full_like(material.truth, np.nan)}
-    fused = served(fusion_named(name), material).combine(lacking, prior)
+    lacking = seen(material, text=np.full_like(material.truth, np.nan))
+    fusing = served(fusion_named(name), material)
+    fused = fusing.combine(lacking)
     assert np.array_equal(fused.logits, prior + material.evidence["image"])
-    assert fused.weights.tolist() == [[1.0, 0.0]] * len(prior)
+    assert fused.weights.tolist() == [[float(fusing.additive), 0.0]] * len(prior)
 
 
 def part_of(material, *names):
@@ -98,30 +123,75 @@ def part_of(material, *names):
 @pytest.mark.parametrize("name", FUSIONS)
 def test_a_case_gets_the_fit_of_exactly_what_it_has(name):
     material = made({"image": [1.0, 0.5], "text": [0.2, 0.5], "values": [0.8, 0.1]})
-    prior = np.broadcast_to(material.prior, material.truth.shape)
     pair = part_of(material, "image", "values")
     whole = served(fusion_named(name), material, [pair])
-    lacking = {**material.evidence, "text": np.full_like(material.truth, np.nan)}
-    fused = whole.combine(lacking, prior)
-    alone = served(fusion_named(name), pair).combine(pair.evidence, prior)
+    lacking = seen(material, text=np.full_like(material.truth, np.nan))
+    fused = whole.combine(lacking)
+    alone = served(fusion_named(name), pair).combine(seen(pair))
     assert np.array_equal(fused.logits, alone.logits)
     assert not fused.complete.any()
-    assert fused.weights[:, 1].tolist() == [0.0] * len(prior)
+    assert not fused.weights[:, 1].any()
     total = fused.prior + sum(fused.shares[m] * fused.units[m] for m in ("image", "values"))
     assert np.allclose(total, fused.logits, atol=1e-12)
-    mixed = {m: np.where(np.arange(len(e))[:, None] % 2, e, lacking[m])
-             for m, e in material.evidence.items()}
-    whole_logits = whole.combine(material.evidence, prior).logits
-    assert np.array_equal(whole.combine(mixed, prior).logits[::2], alone.logits[::2])
-    assert np.array_equal(whole.combine(mixed, prior).logits[1::2], whole_logits[1::2])
+    odd = np.arange(len(material.truth))[:, None] % 2 == 1
+    mixed = seen(material, text=np.where(odd, material.evidence["text"], np.nan))
+    assert np.allclose(whole.combine(mixed).logits[::2], alone.logits[::2], atol=1e-6)
+    everything = whole.combine(seen(material)).logits
+    assert np.allclose(whole.combine(mixed).logits[1::2], everything[1::2], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+def test_shapley_values_add_up_to_the_logit(name):
+    material = made({"image": [1.0, 0.5], "text": [0.2, 0.5], "values": [0.8, 0.1]}, rows=120)
+    others = [part_of(material, *names) for names in subsets(material.modalities)[1:]]
+    fusing = served(fusion_named(name), material, others)
+    cases = seen(material)
+    logits = fusing.value(material.modalities, cases)
+    assert np.allclose(logits, fusing.combine(cases).logits)
+    parts = fusing.shapley(material.modalities, cases)
+    assert np.abs(cases.prior + sum(parts.values()) - logits).max() < 1e-9
+    alone = fusing.shapley(("text",), cases)["text"]
+    assert np.allclose(alone, material.evidence["text"], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_no_weighted_sum_is_explained_by_shapley_values(name):
+    material = made({"image": [1.0, 0.5], "text": [0.2, 0.5]}, rows=120)
+    fusing = served(fusion_named(name), material)
+    fused = fusing.combine(seen(material))
+    total = fused.prior + sum(fused.shares[m] * fused.units[m] for m in material.modalities)
+    assert np.abs(total - fused.logits).max() < 1e-9
+    assert not fused.complete.any()
+    image, text = fused.units["image"], fused.units["text"]
+    swapped = (image - text) - (material.evidence["image"] - material.evidence["text"])
+    assert np.abs(swapped).max() < 1e-9  # of two, each gets its own and half of the rest
+    assert fusing.whole.weights == {}
+    again = Fusing.restored(FUSIONS[name].fitted, fusing.modalities, fusing.tensors())
+    assert np.allclose(again.combine(seen(material)).logits, fused.logits)
+    turned = fusing.rearranged(np.array([1, 0]))
+    back = {m: e[:, ::-1] for m, e in material.evidence.items()}
+    cases = Seen(back, seen(material).prior[:, ::-1], material.inputs.features)
+    assert np.allclose(turned.combine(cases).logits, fused.logits[:, ::-1])
+
+
+def test_votes_are_counted_where_there_is_a_head():
+    taught = {"image": np.array([True, True]), "text": np.array([False, True])}
+    material = made({"image": [0.5, 0.5], "text": [2.0, 2.0]}, taught=taught)
+    fused = sigmoid_of(served(fusion_named("vote"), material).combine(seen(material)).logits)
+    own = {m: sigmoid_of(seen(material).prior + e) for m, e in material.evidence.items()}
+    assert np.allclose(fused[:, 0], own["image"][:, 0])
+    assert np.allclose(fused[:, 1], (own["image"] + own["text"])[:, 1] / 2)
+
+
+def sigmoid_of(logits):
+    return 1 / (1 + np.exp(-logits))
 
 
 def test_a_set_without_a_fit_shares_the_weights_of_the_whole():
     material = made({"image": [1.0, 0.5], "text": [0.2, 0.5], "values": [0.8, 0.1]})
     prior = np.broadcast_to(material.prior, material.truth.shape)
-    lacking = {**material.evidence, "values": np.full_like(material.truth, np.nan)}
     fusing = served(Soft(), material)
-    fused = fusing.combine(lacking, prior)
+    fused = fusing.combine(seen(material, values=np.full_like(material.truth, np.nan)))
     own = fusing.whole.own_shares()[:2]
     assert np.allclose(fused.shares["image"], own[0] / own.sum(axis=0))
     total = prior + sum(fused.shares[m] * material.evidence[m] for m in ("image", "text"))
@@ -131,13 +201,14 @@ def test_a_set_without_a_fit_shares_the_weights_of_the_whole():
 def test_a_bundle_s_tensors_bring_every_fit_back():
     material = made({"image": [1.0, 0.5], "text": [0.2, 0.5], "values": [0.8, 0.1]})
     fusing = served(Soft(), material, [part_of(material, "text", "values")])
-    again = Fusing.restored(fusing.modalities, fusing.tensors())
+    again = Fusing.restored(AdditiveFusion, fusing.modalities, fusing.tensors())
     assert list(again.fits) == list(fusing.fits)
     for names, found in again.fits.items():
         assert np.array_equal(found.own_shares(), fusing.fits[names].own_shares())
         assert found.weights == fusing.fits[names].weights
     older = {k: v for k, v in fusing.tensors().items() if not k.startswith("only.")}
-    assert list(Fusing.restored(fusing.modalities, older).fits) == [fusing.modalities]
+    old = Fusing.restored(AdditiveFusion, fusing.modalities, older)
+    assert list(old.fits) == [fusing.modalities]
 
 
 def test_a_weight_by_hand_is_the_first_modality_s():
@@ -156,16 +227,16 @@ def test_a_weight_by_hand_is_the_first_modality_s():
     assert weights["text", "values"] == pytest.approx({"text": 0.5, "values": 0.5})
 
 
-@pytest.mark.parametrize("name", FUSIONS)
-def test_every_fusion_obeys_a_weight_set_by_hand(name):
+@pytest.mark.parametrize("name", ADDITIVE)
+def test_every_additive_fusion_obeys_a_weight_set_by_hand(name):
     material = made({"image": [1.0, 0.5], "text": [0.2, 0.5]})
     fitted = fit(fusion_named(name), material, LambdaChoice("manual", 0.3))
     assert fitted.weights == pytest.approx({"image": 0.3, "text": 0.7})
     assert np.allclose(fitted.own_shares(), [[0.3] * 2, [0.7] * 2])
 
 
-@pytest.mark.parametrize("name", FUSIONS)
-def test_every_fusion_lives_without_a_labelled_case(name):
+@pytest.mark.parametrize("name", ADDITIVE)
+def test_every_additive_fusion_lives_without_a_labelled_case(name):
     material = made({"image": [1.0], "text": [1.0]}, rows=0)
     fitted = fit(fusion_named(name), material)
     assert fitted.weights == pytest.approx({"image": 0.5, "text": 0.5})
@@ -244,8 +315,7 @@ def test_mixture_stays_with_the_one_that_knows():
 
 def fused_gain(fusion, material, unseen):
     """The mean difference in AUROC of the fused opinion and the better modality."""
-    prior = np.broadcast_to(unseen.prior, unseen.truth.shape)
-    fused = served(fusion, material).combine(unseen.evidence, prior).logits
+    fused = served(fusion, material).combine(seen(unseen)).logits
     gaps = []
     for t in range(unseen.truth.shape[1]):
         own = [auroc(unseen.truth[:, t], e[:, t]) for e in unseen.evidence.values()]

@@ -7,6 +7,7 @@ stood in for, so that a test needs neither torch nor seconds.
 import hashlib
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from mmreview.compose import ProjectOpener, furnish
@@ -17,11 +18,13 @@ from mmreview.domain.ports import CaseDraft, TrainingResult
 from mmreview.domain.predictions import (
     FindingPrediction,
     Prediction,
+    ScoreTable,
     jensen_shannon_bits,
     sigmoid,
 )
 from mmreview.domain.progress import Progress, TrainingStep
 from mmreview.domain.versions import GateVerdict
+from mmreview.ml.scoring import entropy
 
 SCHEMA = FindingSchema(
     "test",
@@ -64,20 +67,41 @@ class FakePredictor:
         self.findings = findings
 
     def predict(self, cases):
-        return [self._case(case) for case in cases]
+        return [self._case(case.id, {m: case.hashes(m) for m in self.weights}) for case in cases]
 
-    def _case(self, case):
-        there = case.modalities
+    def score(self, hashes):
+        rows = [dict(zip(hashes, row, strict=True)) for row in zip(*hashes.values(), strict=True)]
+        findings = [self._case("", {m: row[m] for m in self.weights}).findings for row in rows]
+
+        def column(value):
+            known = [[value(f) for f in row] for row in findings]
+            return np.array(known, np.float64).reshape(len(rows), len(self.findings))
+
+        fused, bits = column(lambda f: f.fused), column(lambda f: f.conflict)
+        none = np.full(len(rows), np.nan)
+        return ScoreTable(
+            fused=fused,
+            modalities={m: column(lambda f, m=m: f.modalities[m]) for m in self.weights},
+            uncertainty=entropy(fused).mean(axis=1),
+            uncertain_at=np.nan_to_num(np.abs(fused - 0.5), nan=2).argmin(axis=1),
+            conflict=bits.max(axis=1),
+            conflict_at=np.nan_to_num(bits, nan=-1).argmax(axis=1),
+            conflict_rank=none,
+            wrong_pair=none,
+        )
+
+    def _case(self, case, hashes):
+        there = {m: own for m, own in hashes.items() if own}
         return Prediction(
-            case.id,
+            case,
             self.version,
             dict(self.weights),
-            tuple(self._finding(case, name, there) for name in self.findings),
+            tuple(self._finding(name, there) for name in self.findings),
             reweightable=len(there) == 2,
         )
 
-    def _finding(self, case, name, there):
-        units = {m: self._logit(case.id, name, m) for m in there}
+    def _finding(self, name, there):
+        units = {m: self._logit(own, name) for m, own in there.items()}
         if name == self.findings[0] and len(there) == 2:
             units = {"image": 2.5, "text": -2.5}
         parts = {m: self.weights[m] * unit for m, unit in units.items()}

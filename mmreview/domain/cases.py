@@ -76,6 +76,15 @@ class Case:
         return ()
 
 
+@dataclass(frozen=True)
+class CaseContents:
+    """What the features of some cases are cached by: ``hashes[m][i]`` are the content hashes of
+    the i-th case for modality ``m`` (as ``Case.hashes`` says), empty if absent."""
+
+    partitions: tuple[Partition, ...]
+    hashes: Mapping[str, tuple[tuple[str, ...], ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class WorklistRow:
     """What one row of the worklist shows. ``conflict`` is the largest over the findings, in bits;

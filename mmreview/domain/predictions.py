@@ -10,6 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 
 def sigmoid(logit: float) -> float:
@@ -55,6 +62,11 @@ def is_conflict(bits: float | None, rank: float | None) -> bool:
     if rank is None:
         return bits >= CONFLICT_MARK
     return rank >= CONFLICT_TOP and bits >= CONFLICT_FLOOR
+
+
+def is_wrong_pair(probability: float | None) -> bool:
+    """True where a person should be asked whether the report belongs to the image."""
+    return probability is not None and probability >= WRONG_PAIR_MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +120,7 @@ class Prediction:
     @property
     def is_wrong_pair(self) -> bool:
         """True where a person should be asked whether the report belongs to the image."""
-        return self.wrong_pair is not None and self.wrong_pair >= WRONG_PAIR_MARK
+        return is_wrong_pair(self.wrong_pair)
 
     @property
     def conflict(self) -> float | None:
@@ -156,6 +168,27 @@ def _moved(
     if total <= 0.0:  # all the weight is now where this finding had none
         return dict(after)
     return {m: part * sum(after.values()) / total for m, part in parts.items()}
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """The opinions on n cases as columns, NaN where there is none: what ``Prediction`` says of
+    one, without the explanation. The order of the worklist is made from it (``queues.scores``).
+
+    ``fused`` and each of ``modalities`` are (n, findings) probabilities. The rest is (n,):
+    ``uncertainty`` the mean entropy of the fused opinion and ``conflict`` the largest over the
+    findings, in bits; ``uncertain_at`` and ``conflict_at`` which finding is nearest to 50 %, and
+    which has the largest conflict (one to mark before any other).
+    """
+
+    fused: Floats
+    modalities: Mapping[str, Floats]
+    uncertainty: Floats
+    uncertain_at: NDArray[np.intp]
+    conflict: Floats
+    conflict_at: NDArray[np.intp]
+    conflict_rank: Floats
+    wrong_pair: Floats
 
 
 @dataclass(frozen=True, slots=True)

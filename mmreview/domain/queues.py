@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmreview.domain.predictions import CaseScore, Prediction, entropy_bits, is_conflict
+from mmreview.domain.predictions import (
+    CaseScore,
+    Prediction,
+    ScoreTable,
+    entropy_bits,
+    is_conflict,
+    is_wrong_pair,
+)
 
 #: Reasons by which the worklist marks a case and filters for conflicts.
 CONFLICT_REASONS = ("queue.conflict", "queue.wrong_pair")
@@ -40,19 +47,58 @@ def score(prediction: Prediction, *, key: int) -> CaseScore:
         for f in prediction.findings
         if f.conflict is not None
     ]
-    conflict = prediction.conflict
-    priority = uncertainty + (conflict or 0.0)
-    params = {"finding": min(fused, key=lambda pair: abs(pair[0] - 0.5))[1]}
-    reason = "queue.uncertain"
-    if prediction.is_wrong_pair and prediction.wrong_pair is not None:
-        reason, params = "queue.wrong_pair", {}
-        priority += prediction.wrong_pair
-    elif is_conflict(conflict, prediction.conflict_rank):
-        reason, params = "queue.conflict", {"finding": max(conflicts)[2]}
-    return CaseScore(
-        key=key,
-        conflict=conflict,
-        priority=priority,
-        reason=reason,
-        reason_params=params,
+    return _score(
+        key,
+        uncertainty=uncertainty,
+        uncertain=min(fused, key=lambda pair: abs(pair[0] - 0.5))[1],
+        conflict=prediction.conflict,
+        conflicting=max(conflicts, key=lambda found: found[:2])[2] if conflicts else "",
+        rank=prediction.conflict_rank,
+        wrong_pair=prediction.wrong_pair,
     )
+
+
+def scores(table: ScoreTable, *, keys: Sequence[int], findings: Sequence[str]) -> list[CaseScore]:
+    """``score`` of many cases."""
+    columns = zip(
+        keys,
+        table.uncertainty.tolist(),
+        table.uncertain_at.tolist(),
+        table.conflict.tolist(),
+        table.conflict_at.tolist(),
+        table.conflict_rank.tolist(),
+        table.wrong_pair.tolist(),
+        strict=True,
+    )
+    return [
+        _score(
+            key,
+            uncertainty=uncertainty,
+            uncertain=findings[uncertain],
+            conflict=_known(conflict),
+            conflicting=findings[conflicting],
+            rank=_known(rank),
+            wrong_pair=_known(wrong),
+        )
+        for key, uncertainty, uncertain, conflict, conflicting, rank, wrong in columns
+    ]
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _score(
+    key: int, *, uncertainty: float, uncertain: str, conflict: float | None, conflicting: str,
+    rank: float | None, wrong_pair: float | None,
+) -> CaseScore:
+    """The sort keys and the reason; an ``uncertainty`` of NaN is no opinion at all."""
+    if math.isnan(uncertainty):
+        return CaseScore(key=key, conflict=None, priority=None, reason="queue.no_opinion")
+    priority = uncertainty + (conflict or 0.0)
+    if is_wrong_pair(wrong_pair):
+        priority += wrong_pair or 0.0
+        return CaseScore(key, conflict, priority, "queue.wrong_pair")
+    if is_conflict(conflict, rank):
+        return CaseScore(key, conflict, priority, "queue.conflict", {"finding": conflicting})
+    return CaseScore(key, conflict, priority, "queue.uncertain", {"finding": uncertain})

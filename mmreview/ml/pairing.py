@@ -66,6 +66,15 @@ class ConflictNull:
         """The share of matched pairs whose largest conflict is smaller."""
         return _rank(self._lists[-1], bits)
 
+    def ranks(self, bits: Floats) -> Floats:
+        """``rank`` of (n, findings) conflicts; NaN where it is not known."""
+        columns = zip(self.findings, bits.T, strict=True)
+        return np.column_stack([_ranks(quantiles, column) for quantiles, column in columns])
+
+    def largest_ranks(self, bits: Floats) -> Floats:
+        """``largest_rank`` of (n,) conflicts."""
+        return _ranks(self.largest, bits)
+
     @cached_property
     def _lists(self) -> list[list[float]]:
         """All quantiles, the largest's last: one lookup in a list is quicker than in an array."""
@@ -84,8 +93,11 @@ class _Side:
 
     def project(self, features: Array) -> Floats:
         """(n, rank) coordinates of (n, width) features."""
-        rows = _unit((features - self.mean) * self.scale)
-        return (rows @ self.axes - self.offset).astype(np.float64)
+        rows = features - self.mean
+        rows *= self.scale
+        # Scaled after the product: there are fewer coordinates than features.
+        length = np.sqrt(np.einsum("nd,nd->n", rows, rows))[:, None]
+        return ((rows @ self.axes) / np.maximum(length, 1e-9) - self.offset).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -122,19 +134,19 @@ class PairEvidence:
     def wrong(
         self, features: Mapping[str, Array], present: Mapping[str, NDArray[np.bool_]],
         logits: Mapping[str, Floats], prior: Floats,
-    ) -> list[float | None]:
-        """The probability of each of n cases that its image and report are of different patients;
-        None where it lacks one, or where nothing is known of pairs."""
-        found: list[float | None] = [None] * len(next(iter(present.values())))
+    ) -> Floats:
+        """(n,) probabilities that image and report are of different patients; NaN where a case
+        lacks one, or where nothing is known of pairs."""
+        found = np.full(len(next(iter(present.values()))), np.nan)
         if self.head is None:
             return found
-        rows = np.flatnonzero(present[IMAGE] & present[TEXT])
-        if len(rows):
-            part = {m: features[m][rows] for m in (IMAGE, TEXT)}
-            voices = {m: logits[m][rows] for m in (IMAGE, TEXT)}
-            values = self.head.wrong(part, voices, prior).tolist()
-            for row, value in zip(rows.tolist(), values, strict=True):
-                found[row] = value
+        both = present[IMAGE] & present[TEXT]
+        if both.all():
+            return self.head.wrong(features, logits, prior)
+        if both.any():
+            part = {m: features[m][both] for m in (IMAGE, TEXT)}
+            voices = {m: logits[m][both] for m in (IMAGE, TEXT)}
+            found[both] = self.head.wrong(part, voices, prior)
         return found
 
 
@@ -270,13 +282,19 @@ def _rank(quantiles: list[float], bits: float) -> float | None:
     return bisect_left(quantiles, bits) / _LEVELS
 
 
+def _ranks(quantiles: Floats, bits: Floats) -> Floats:
+    shares = np.searchsorted(quantiles, bits) / _LEVELS
+    return np.where(np.isnan(bits) | np.isnan(quantiles[0]), np.nan, shares)
+
+
+def entropy(p: Floats) -> Floats:
+    """``predictions.entropy_bits`` of many probabilities at once; NaN stays NaN."""
+    p = np.clip(p, 1e-12, 1 - 1e-12)
+    return -p * np.log2(p) - (1 - p) * np.log2(1 - p)
+
+
 def divergence(first: Floats, second: Floats) -> Floats:
     """``predictions.jensen_shannon_bits`` of many probabilities at once; NaN stays NaN."""
-
-    def entropy(p: Floats) -> Floats:
-        p = np.clip(p, 1e-12, 1 - 1e-12)
-        return -p * np.log2(p) - (1 - p) * np.log2(1 - p)
-
     return np.maximum(entropy((first + second) / 2) - (entropy(first) + entropy(second)) / 2, 0)
 
 

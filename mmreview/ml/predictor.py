@@ -3,15 +3,18 @@ safe from any thread."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmreview.domain.cases import Case
 from mmreview.domain.predictions import (
     FindingPrediction,
     Prediction,
+    ScoreTable,
     jensen_shannon_bits,
     sigmoid,
 )
@@ -19,6 +22,7 @@ from mmreview.ml.bundle import Bundle
 from mmreview.ml.model import Model, Opinions
 from mmreview.ml.pairing import ConflictNull
 from mmreview.ml.samples import CachedFeatures
+from mmreview.ml.scoring import BLOCK, joined, score_block
 
 
 class BundlePredictor:
@@ -40,20 +44,46 @@ class BundlePredictor:
         """One prediction a case; a modality whose features are not cached counts as absent."""
         if not cases:
             return []
-        features, present = {}, {}
-        for m in self._model.modalities:
-            hashes = [case.hashes(m) for case in cases]
-            values, there = self._features.matrix(m, hashes)
-            sound = there & np.isfinite(values).all(axis=1)
-            features[m] = np.where(sound[:, None], values, np.float32(0))
-            present[m] = sound
+        features, present = self._read(
+            {m: [case.hashes(m) for case in cases] for m in self._model.modalities}
+        )
         opinions = self._model.opinions(features, present)
         table = _Listed(self._model, opinions)
         wrong = self._pairs.wrong(features, present, opinions.logits, self._model.prior)
         return [
-            self._prediction(case, table, row, probability)
-            for row, (case, probability) in enumerate(zip(cases, wrong, strict=True))
+            self._prediction(case, table, row, None if math.isnan(probability) else probability)
+            for row, (case, probability) in enumerate(zip(cases, wrong.tolist(), strict=True))
         ]
+
+    def score(self, hashes: Mapping[str, Sequence[tuple[str, ...]]]) -> ScoreTable:
+        """``predict`` without the explanation, as columns; in blocks, so that memory does not
+        grow with the number of cases beyond what is returned."""
+        known = {m: hashes[m] for m in self._model.modalities}
+        count = len(next(iter(known.values())))
+        return joined(
+            [
+                score_block(
+                    self._model,
+                    self._pairs,
+                    *self._read({m: own[begin : begin + BLOCK] for m, own in known.items()}),
+                )
+                for begin in range(0, max(count, 1), BLOCK)
+            ]
+        )
+
+    def _read(
+        self, hashes: Mapping[str, Sequence[tuple[str, ...]]]
+    ) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.bool_]]]:
+        """(n, width) features and (n,) presence by modality; damaged features are absent."""
+        features, present = {}, {}
+        for m, own in hashes.items():
+            features[m], there = self._features.matrix(m, own)
+            # Nothing finite times zero is not a number: cheaper than to ask each of them.
+            with np.errstate(invalid="ignore", over="ignore"):
+                sound = np.isfinite(features[m] @ np.zeros(features[m].shape[1], np.float32))
+            features[m][~sound] = 0
+            present[m] = there & sound
+        return features, present
 
     def _prediction(
         self, case: Case, table: _Listed, row: int, wrong_pair: float | None

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from mmreview.domain.cases import (
     Case,
+    CaseContents,
     ImageRef,
     Partition,
     WorklistCounts,
@@ -26,7 +27,7 @@ from mmreview.domain.labels import LabelTable
 from mmreview.domain.ports import CaseDraft, UpsertCounts
 from mmreview.domain.reads import FindingState, canonical_json
 from mmreview.store.database import Database
-from mmreview.store.labels import label_table, letters_of, states_of
+from mmreview.store.labels import case_contents, label_table, letters_of, states_of
 from mmreview.store.scores import SqlScoreStore
 from mmreview.store.tables import Query, cases, images, labels, worklist
 from mmreview.store.worklist import Worklist, sort_id
@@ -147,6 +148,12 @@ class SqlCaseStore:
                 return
             yield self.many(keys)
             after = keys[-1]
+
+    def contents(self, keys: Sequence[int]) -> CaseContents:
+        """What the features of these cases are cached by. ``keys`` ascend and all are of
+        cases."""
+        with self._database.read() as connection:
+            return case_contents(connection, keys)
 
     def count(self) -> int:
         """How many cases there are."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, or_, select
 
-from mmreview.domain.cases import IMAGE, TEXT, Partition
+from mmreview.domain.cases import IMAGE, TEXT, CaseContents, Partition
 from mmreview.domain.findings import TRAINING_TARGETS, Basis, FindingSchema, State
 from mmreview.domain.labels import LabelTable
 from mmreview.domain.reads import FindingState
@@ -146,6 +146,12 @@ def label_table(
         basis=basis[labelled],
         through_seq=through,
     )
+
+
+def case_contents(connection: sqlite3.Connection, keys: Sequence[int]) -> CaseContents:
+    """What the features of the cases with these ascending keys are cached by."""
+    _, partitions, hashes = _case_columns(connection, list(keys))
+    return CaseContents(partitions, hashes)
 
 
 def _states(

@@ -55,7 +55,10 @@ _FORGET = Query(
 )
 _MISSING = Query(
     select(worklist.c.key)
-    .where(~exists().where(scores.c.id == worklist.c.key + bindparam("base")))
+    .where(
+        worklist.c.key > bindparam("after"),
+        ~exists().where(scores.c.id == worklist.c.key + bindparam("base")),
+    )
     .order_by(worklist.c.key)
     .limit(bindparam("limit"))
 )
@@ -242,12 +245,12 @@ class SqlScoreStore:
         _DROP_OLDER.run(connection, base=base_of(self.serving))
         _DROP_NEWER.run(connection, end=base_of(self.serving + 1))
 
-    def missing(self, version: int, limit: int) -> list[int]:
-        """Keys of up to ``limit`` cases without a score under ``version``."""
+    def missing(self, version: int, limit: int, *, after: int = 0) -> list[int]:
+        """Keys above ``after``, in order, of up to ``limit`` cases without a score under
+        ``version``."""
+        wanted = {"base": base_of(version), "after": after, "limit": limit}
         return self.reading(
-            lambda connection: [
-                key for (key,) in _MISSING.run(connection, base=base_of(version), limit=limit)
-            ]
+            lambda connection: [key for (key,) in _MISSING.run(connection, **wanted)]
         )
 
     def forget(self, keys: Iterable[int]) -> None:

@@ -47,6 +47,15 @@ def test_batches_come_in_order_of_import(store, draft):
     assert store.cases.count() == 25
 
 
+def test_contents_say_what_cases_are_cached_by(filled, draft):
+    filled.cases.upsert([draft("no image", images=0)])
+    keys = [1, 3, 4]
+    contents, cases = filled.cases.contents(keys), filled.cases.many(keys)
+    assert contents.partitions == tuple(case.partition for case in cases)
+    for modality, hashes in contents.hashes.items():
+        assert hashes == tuple(case.hashes(modality) for case in cases)
+
+
 def test_importing_twice_adds_nothing(filled, draft):
     labels = {"Edema": State.PRESENT, "Pleural Effusion": State.ABSENT}
     counts = filled.cases.upsert([draft("a", labels=labels), draft("b"), draft("d")])

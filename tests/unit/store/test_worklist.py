@@ -135,6 +135,7 @@ def test_a_row_shows_what_the_serving_version_says(scored):
 def test_missing_scores_are_named_until_they_are_there(scored):
     assert scored.scores.missing(1, 10) == [2]
     assert scored.scores.missing(2, 2) == [1, 2]
+    assert scored.scores.missing(2, 2, after=2) == [3]
     scored.scores.replace(1, [score(2)])
     assert scored.scores.missing(1, 10) == []
 

@@ -23,7 +23,7 @@ from mmreview.domain.cases import (
     WorklistSort,
 )
 from mmreview.domain.errors import Message
-from mmreview.domain.findings import FindingSchema, State
+from mmreview.domain.findings import ExclusiveGroup, FindingSchema, State
 from mmreview.domain.labels import LabelTable
 from mmreview.domain.predictions import CaseScore, Prediction, ScoreTable
 from mmreview.domain.progress import Progress, TrainingStep
@@ -318,7 +318,8 @@ class TrainingRequest:
     """A snapshot to train on. ``parent`` warm-starts; ``parent_table`` are the labels that it
     knew, for a fair comparison of recipes while the audit set is too small. ``families`` are the
     schema's group of each finding: findings of one family teach each other's weights. The
-    ``fusion`` ``auto`` is found by measurement; the result names it."""
+    ``fusion`` ``auto`` is found by measurement; the result names it. ``groups`` are the schema's
+    findings that exclude each other."""
 
     version: int
     table: LabelTable
@@ -332,6 +333,7 @@ class TrainingRequest:
     parent_folder: Path | None = None
     parent_table: LabelTable | None = None
     families: tuple[str, ...] = ()
+    groups: tuple[ExclusiveGroup, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -362,6 +364,7 @@ class Trainer(Protocol):
     def evaluate(
         self, table: LabelTable, *, findings: tuple[str, ...], folds: int, seed: int,
         weight: LambdaChoice, families: tuple[str, ...] = (), fusion: str | None = None,
+        groups: tuple[ExclusiveGroup, ...] = (),
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Grouped nested cross-validation. Returns ``{"cases", "groups", "folds", "rows": [
         {"finding", "opinion", "positives", "n", "auroc", "ap", "f1", "recall", "accuracy",

@@ -3,6 +3,12 @@
 A fused logit is an exact sum: ``prior + Σ contribution_m``, and a contribution is
 ``λ_m · unit_m``. Because ``unit_m`` travels with the prediction, another weighting of the
 modalities is plain arithmetic here: no tensor is touched while a slider moves.
+
+The logit of a finding is its log-odds, but in an exclusive group: there it is the logit of a
+softmax over the group (with "none of them" at 0 where at most one holds), and the log-odds are
+``logit_k - log Σ_{j≠k} exp(logit_j)``. So contributions add up, and so do probabilities. Conflicts
+stay those of each finding (its own yes or no by either modality), so that each row's mark means the
+same with and without a group; that of a whole group is at least as large as any of them.
 """
 
 from __future__ import annotations
@@ -17,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+
+from mmreview.domain.findings import ExclusiveGroup, Exclusivity
 
 
 def sigmoid(logit: float) -> float:
@@ -76,7 +84,8 @@ class FindingPrediction:
     ``modalities`` maps each modality to its own calibrated probability, ``None`` where the case
     lacks it. ``units`` maps each present modality to its logit contribution at weight 1 and
     ``weights`` to the finding's own λ, so that ``contributions[m] == weights[m] * units[m]`` and
-    ``logit(fused) == prior + Σ contributions``; empty ``weights`` are the prediction's.
+    ``logit == prior + Σ contributions``; empty ``weights`` are the prediction's. Outside of
+    exclusive groups ``fused`` is ``sigmoid(logit)``.
     ``conflict`` is in bits, ``None`` unless two modalities have an opinion; ``conflict_rank`` is
     the share of matched pairs with a smaller one, ``None`` where too few pairs are known.
     """
@@ -92,6 +101,11 @@ class FindingPrediction:
     weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
+    def logit(self) -> float:
+        """What the contributions add up to."""
+        return self.prior + sum(self.contributions.values())
+
+    @property
     def in_conflict(self) -> bool:
         """True where the opinions differ enough to be marked."""
         return is_conflict(self.conflict, self.conflict_rank)
@@ -105,7 +119,8 @@ class Prediction:
     ``reweightable`` is False where the fused opinion does not depend on λ (one modality only,
     or a fusion without one). ``what_if`` is True once a person has moved the slider.
     ``wrong_pair`` is the probability that image and report are of different patients;
-    ``conflict_rank`` the share of matched pairs whose largest conflict is smaller.
+    ``conflict_rank`` the share of matched pairs whose largest conflict is smaller. ``groups`` are
+    the findings that share one distribution.
     """
 
     case: str
@@ -116,6 +131,7 @@ class Prediction:
     what_if: bool = False
     wrong_pair: float | None = None
     conflict_rank: float | None = None
+    groups: tuple[ExclusiveGroup, ...] = ()
 
     @property
     def is_wrong_pair(self) -> bool:
@@ -138,11 +154,9 @@ class Prediction:
         """
         if not self.reweightable:
             return self
+        moved = tuple(_reweigh(f, self.weights, weights) for f in self.findings)
         return replace(
-            self,
-            weights=dict(weights),
-            what_if=True,
-            findings=tuple(_reweigh(f, self.weights, weights) for f in self.findings),
+            self, weights=dict(weights), what_if=True, findings=_normalised(moved, self.groups)
         )
 
 
@@ -155,6 +169,31 @@ def _reweigh(
     contributions = {m: weights[m] * unit for m, unit in finding.units.items()}
     fused = sigmoid(finding.prior + sum(contributions.values()))
     return replace(finding, fused=fused, contributions=contributions, weights=weights)
+
+
+def _normalised(
+    findings: tuple[FindingPrediction, ...], groups: tuple[ExclusiveGroup, ...]
+) -> tuple[FindingPrediction, ...]:
+    """The findings with the fused opinions of each group made one distribution of their logits."""
+    changed: dict[str, float] = {}
+    for group in groups:
+        logits = {
+            f.finding: f.logit
+            for f in findings
+            if f.finding in group.findings and f.fused is not None
+        }
+        changed |= distribution(logits, one_of=group.kind is Exclusivity.ONE_OF)
+    return tuple(
+        replace(f, fused=changed[f.finding]) if f.finding in changed else f for f in findings
+    )
+
+
+def distribution(logits: Mapping[str, float], *, one_of: bool) -> dict[str, float]:
+    """Softmax; unless ``one_of`` holds, "none of them" takes part with logit 0."""
+    top = max([*logits.values(), *(() if one_of else (0.0,))], default=0.0)
+    parts = {name: math.exp(logit - top) for name, logit in logits.items()}
+    total = math.fsum(parts.values()) + (0.0 if one_of else math.exp(-top))
+    return {name: part / total for name, part in parts.items()}
 
 
 def _moved(

@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.domain.errors import BundleInvalid
+from mmreview.domain.findings import Exclusivity
 from mmreview.domain.reads import canonical_json
 from mmreview.ml.calibration import Calibration
+from mmreview.ml.exclusive import Group, GroupHead, sets_of
 from mmreview.ml.fusion import FUSIONS
 from mmreview.ml.fusion.fusing import Fusing
 from mmreview.ml.heads import Head
@@ -134,6 +136,9 @@ def _tensors(bundle: Bundle) -> dict[str, NDArray]:
         tensors[f"{index}.prior"] = model.prior
         for name, tensor in model.fusion.tensors().items():
             tensors[f"{index}.{name}"] = tensor
+        for number, group in enumerate(model.groups):
+            for names, scale in group.scales.items():
+                tensors[f"{index}.group{number}.{'+'.join(names)}"] = scale
     return tensors
 
 
@@ -151,4 +156,18 @@ def _model(card: Mapping[str, Any], tensors: Mapping[str, NDArray], index: int) 
     begin = f"{index}."
     own = {k.removeprefix(begin): v for k, v in tensors.items() if k.startswith(begin)}
     fusion = Fusing.restored(FUSIONS[card["fusion"]].fitted, modalities, own)
-    return Model(modalities, heads, calibrations, tensors[f"{index}.prior"], fusion)
+    sets = sets_of(modalities)
+    groups = tuple(
+        GroupHead(group, {s: tensors[f"{index}.group{n}.{'+'.join(s)}"] for s in sets})
+        for n, group in enumerate(groups_of(card))
+    )
+    return Model(modalities, heads, calibrations, tensors[f"{index}.prior"], fusion, groups)
+
+
+def groups_of(card: Mapping[str, Any]) -> tuple[Group, ...]:
+    """The exclusive groups that a card names; older ones name none."""
+    place = {name: position for position, name in enumerate(card["findings"])}
+    return tuple(
+        Group(tuple(place[name] for name in each["findings"]), each["kind"] == Exclusivity.ONE_OF)
+        for each in card.get("groups", ())
+    )

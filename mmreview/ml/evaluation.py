@@ -19,7 +19,7 @@ from mmreview.ml import folds as grouping
 from mmreview.ml import gate, metrics, uncertainty
 from mmreview.ml.fusion import FUSIONS
 from mmreview.ml.fusion.fusing import fit_each
-from mmreview.ml.recipe import Fitted, Recipe, fit
+from mmreview.ml.recipe import Fitted, Recipe, fit, with_groups
 from mmreview.ml.samples import Samples
 
 Floats = NDArray[np.float64]
@@ -183,7 +183,7 @@ def _outer_fold(
                 try:
                     next(working)
                 except StopIteration as done:
-                    other = replace(model, fusion=done.value)
+                    other = with_groups(replace(model, fusion=done.value), fitted.lesson)
                     break
                 yield 0.65
             values = other.opinions(test.features, test.present).probabilities["fused"]

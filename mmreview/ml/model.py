@@ -2,7 +2,7 @@
 open case's opinion never waits for torch.
 
 ``Model.opinions`` is the whole forward pass: features → raw logits → calibrated logits of each
-modality → evidence → fused logits.
+modality → evidence → fused logits → the distributions of exclusive groups.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.ml.calibration import Calibration, sigmoid
+from mmreview.ml.exclusive import GroupHead, finished, finished_alone, scales_of
 from mmreview.ml.fusion.additive import Seen
 from mmreview.ml.fusion.fusing import Fused, Fusing
 from mmreview.ml.heads import Head
@@ -24,16 +25,23 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True)
 class Opinions:
     """Of n cases: the fused opinion with its explanation, and each modality's own calibrated
-    logits (n, findings), NaN where the case lacks it or nothing ever taught it the finding."""
+    log-odds (n, findings), NaN where the case lacks it or nothing ever taught it the finding.
+    The fused logits are sums of contributions; in ``groups`` they are those of a softmax."""
 
     fused: Fused
     logits: dict[str, Floats]
+    groups: tuple[GroupHead, ...] = ()
+
+    @property
+    def log_odds(self) -> Floats:
+        """(n, findings) log-odds of the fused opinion: its logits, but in exclusive groups."""
+        return finished(self.fused.logits, self.groups)
 
     @property
     def probabilities(self) -> dict[str, Floats]:
         """``fused`` and each modality as probabilities (n, findings)."""
         return {
-            "fused": sigmoid(self.fused.logits),
+            "fused": sigmoid(self.log_odds),
             **{m: sigmoid(z) for m, z in self.logits.items()},
         }
 
@@ -41,13 +49,14 @@ class Opinions:
 @dataclass(frozen=True)
 class Model:
     """Heads and calibrations by modality, (findings,) prior logits (NaN: no label at all, no
-    opinion) and the fusion."""
+    opinion), the fusion and the heads of exclusive groups."""
 
     modalities: tuple[str, ...]
     heads: dict[str, Head]
     calibrations: dict[str, Calibration]
     prior: Floats
     fusion: Fusing
+    groups: tuple[GroupHead, ...] = ()
 
     def calibrated(self, modality: str, logits: Floats) -> Floats:
         """A modality's calibrated logits; the prior where it has no head for a finding."""
@@ -84,7 +93,19 @@ class Model:
             own = alone & ~lacks[m]
             fused.logits[own] = z[own]
         fused.logits[:, ~known] = np.nan
-        return Opinions(fused, dict(logits))
+        self._scale(fused, {m: ~lack for m, lack in lacks.items()})
+        own_logits = {m: finished_alone(z, m, self.groups) for m, z in logits.items()}
+        return Opinions(fused, own_logits, self.groups)
+
+    def _scale(self, fused: Fused, there: Mapping[str, NDArray[np.bool_]]) -> None:
+        """Bring a group's logits, with all that they are a sum of, to those of its softmax."""
+        for head in self.groups:
+            columns = list(head.group.columns)
+            slope, offset = scales_of(head, there)
+            fused.logits[:, columns] = slope * fused.logits[:, columns] + offset
+            fused.prior[:, columns] = slope * fused.prior[:, columns] + offset
+            for unit in fused.units.values():
+                unit[:, columns] *= slope
 
     @staticmethod
     def _absent(logits: Floats, known: NDArray[np.bool_]) -> NDArray[np.bool_]:

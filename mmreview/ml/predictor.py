@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.domain.cases import Case
+from mmreview.domain.findings import ExclusiveGroup, Exclusivity
 from mmreview.domain.predictions import (
     FindingPrediction,
     Prediction,
@@ -36,6 +37,10 @@ class BundlePredictor:
         self.weights: Mapping[str, float] = dict(model.fusion.whole.weights)
         self.weights_cv: Mapping[str, float] = dict(model.fusion.whole.weights_cv)
         self.weights_learned: Mapping[str, float] = dict(model.fusion.whole.weights_learned)
+        self._groups = tuple(
+            ExclusiveGroup(g["name"], Exclusivity(g["kind"]), tuple(g["findings"]))
+            for g in bundle.card.get("groups", ())
+        )
         self._model = model
         self._pairs = bundle.pairs
         self._features = features
@@ -101,6 +106,7 @@ class BundlePredictor:
             findings=findings,
             reweightable=table.complete[row] and len(self._model.modalities) > 1,
             wrong_pair=wrong_pair,
+            groups=self._groups,
             conflict_rank=None if null is None or largest is None else null.largest_rank(largest),
         )
 
@@ -111,7 +117,7 @@ class _Listed:
     def __init__(self, model: Model, opinions: Opinions) -> None:
         fused = opinions.fused
         self.modalities = model.modalities
-        self.logits: list[list[float]] = fused.logits.tolist()
+        self.logits: list[list[float]] = opinions.log_odds.tolist()
         self.prior: list[list[float]] = fused.prior.tolist()
         self.weights: list[list[float]] = fused.weights.tolist()
         self.complete: list[bool] = fused.complete.tolist()

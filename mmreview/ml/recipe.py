@@ -12,7 +12,7 @@ the usual mild leak of stacking. ``evaluate`` has none, it nests.)
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml import folds as grouping
 from mmreview.ml.calibration import Calibration, calibrate
+from mmreview.ml.exclusive import Group, GroupLesson, sets_of
 from mmreview.ml.fusion import Fusion, fusion_named
 from mmreview.ml.fusion.fusing import Fusing, Subset, fit_each, subsets
 from mmreview.ml.fusion.material import Inputs, Material, families_of
@@ -50,7 +51,8 @@ class Recipe:
     """How to fit. ``spreads`` None searches the heads' regularisation. Without ``twins`` only the
     model of all rows gets calibration and fusion (an outer fold of ``evaluate`` needs no more).
     ``families`` names each finding's family (the schema's group); empty: all are of one. With
-    ``slow`` the fusions that take long are compared as well (``evaluation``)."""
+    ``slow`` the fusions that take long are compared as well (``evaluation``). ``groups`` are the
+    findings that exclude each other."""
 
     fusion: str = "mixture"
     weight: LambdaChoice = field(default_factory=LambdaChoice)
@@ -60,6 +62,7 @@ class Recipe:
     twins: bool = True
     families: tuple[str, ...] = ()
     slow: bool = False
+    groups: tuple[Group, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,14 @@ class Ancestor:
 @dataclass(frozen=True)
 class Fitted:
     """``models`` are that of all rows and those of the folds; ``folds`` (n,) those of the samples;
-    ``materials`` what the first model's fusion was fitted on, by modalities; ``held_out`` the fold
-    models' opinions (None without twins); ``losses`` the heads' (training, held-out) loss at each
-    iteration."""
+    ``materials`` what the first model's fusion was fitted on, by modalities, and ``lesson`` its
+    exclusive groups; ``held_out`` the fold models' opinions (None without twins); ``losses`` the
+    heads' (training, held-out) loss at each iteration."""
 
     models: tuple[Model, ...]
     folds: NDArray[np.int8]
     materials: Mapping[Subset, Material]
+    lesson: GroupLesson
     held_out: Opinions | None
     spreads: dict[str, float]
     losses: tuple[tuple[float, float | None], ...]
@@ -94,12 +98,13 @@ def fit(
     folds = _folds(samples, recipe, ancestor)
     yield Step("training.phase.fitting", 0.0)
     heads, losses = yield from _fit_heads(samples, recipe, folds, ancestor)
-    models, materials = yield from _second_stages(samples, heads, folds, fusion, recipe)
+    models, materials, lesson = yield from _second_stages(samples, heads, folds, fusion, recipe)
     held_out = _held_out(samples, models, heads, folds) if recipe.twins else None
     return Fitted(
         models=tuple(models),
         folds=folds,
         materials=materials,
+        lesson=lesson,
         held_out=held_out,
         spreads={m: fitted.spread for m, fitted in heads.items()},
         losses=tuple(losses),
@@ -169,8 +174,8 @@ def _share(iterations: int) -> float:
 def _second_stages(
     samples: Samples, heads: dict[str, HeadFit], folds: NDArray[np.int8], fusion: Fusion,
     recipe: Recipe,
-) -> Generator[Step, None, tuple[list[Model], dict[Subset, Material]]]:
-    """Calibration and fusion of all rows, then without each fold."""
+) -> Generator[Step, None, tuple[list[Model], dict[Subset, Material], GroupLesson]]:
+    """Calibration, fusion and exclusive groups of all rows, then without each fold."""
     truths = {m: samples.truth(m) for m in samples.modalities}
     weights = {m: samples.teaching(m) for m in samples.modalities}
     inputs = Inputs(samples.features, weights, recipe.seed)
@@ -179,6 +184,7 @@ def _second_stages(
     count = int(folds.max()) + 1 if recipe.twins else 0
     models: list[Model] = []
     first: dict[Subset, Material] = {}
+    lessons: list[GroupLesson] = []
     for index in range(1 + count):
         inside = np.ones(len(samples), bool) if index == 0 else folds != index - 1
         # The twins only serve to measure.
@@ -203,16 +209,29 @@ def _second_stages(
                 fitted: Fusing = finished.value
                 break
             yield Step(weighing, 0.8 + 0.2 * (index + 0.5) / (1 + count))
-        models.append(
-            Model(
-                modalities=samples.modalities,
-                heads={m: heads[m].heads[index] for m in samples.modalities},
-                calibrations=calibrations,
-                prior=prior,
-                fusion=fitted,
-            )
+        model = Model(
+            modalities=samples.modalities,
+            heads={m: heads[m].heads[index] for m in samples.modalities},
+            calibrations=calibrations,
+            prior=prior,
+            fusion=fitted,
         )
-    return models, first
+        lessons.append(bench.lesson(model, inside, recipe.groups))
+        models.append(with_groups(model, lessons[-1]))
+    return models, first, lessons[0]
+
+
+def with_groups(model: Model, lesson: GroupLesson) -> Model:
+    """The model with heads for its exclusive groups (those that it has are fitted anew).
+
+    A fusion that is no weighted sum looks at the features that it was fitted on: what it says of
+    these cases is not held out, and its groups' scales stay where they begin.
+    """
+    alone = replace(model, groups=())
+    fused = model.fusion.additive
+    return replace(
+        model, groups=lesson.learn(lambda logits: alone.fuse(logits, {}).fused.logits, fused=fused)
+    )
 
 
 @dataclass(frozen=True)
@@ -251,6 +270,21 @@ class _Bench:
                     inputs=self.inputs,
                 )
         return found
+
+    def lesson(
+        self, model: Model, inside: NDArray[np.bool_], groups: tuple[Group, ...]
+    ) -> GroupLesson:
+        """What the heads of exclusive groups learn from the rows ``inside``."""
+        samples = self.samples
+        logits = {}
+        for m in samples.modalities if groups else ():
+            values = model.calibrated(m, np.nan_to_num(self.heads[m].held_out[inside]))
+            logits[m] = np.where(samples.present[m][inside, None], values, np.nan)
+        truths = {
+            names: samples.judged_by(names)[inside]
+            for names in (sets_of(samples.modalities) if groups else ())
+        }
+        return GroupLesson(groups, logits, truths, samples.targets[inside].astype(np.float64))
 
 
 def _prior(targets: NDArray[np.float32]) -> Floats:
@@ -305,4 +339,5 @@ def _joined(parts: list[tuple[NDArray[np.intp], Opinions]], n: int) -> Opinions:
         weights=join([o.fused.weights for _, o in parts]),
         complete=join([o.fused.complete for _, o in parts]),
     )
-    return Opinions(fused, {m: join([o.logits[m] for _, o in parts]) for m in first.logits})
+    own = {m: join([o.logits[m] for _, o in parts]) for m in first.logits}
+    return Opinions(fused, own, first.groups)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mmreview import __version__
 from mmreview.domain.cases import Partition
 from mmreview.domain.errors import BundleInvalid
+from mmreview.domain.findings import ExclusiveGroup, Exclusivity
 from mmreview.domain.labels import LabelTable
 from mmreview.domain.ports import Predictor, TrainingRequest, TrainingResult
 from mmreview.domain.progress import Progress, TrainingStep
@@ -27,6 +28,7 @@ from mmreview.domain.versions import GateVerdict, LambdaChoice, Version
 from mmreview.ml import bundle as bundles
 from mmreview.ml import evaluation, gate
 from mmreview.ml.bundle import Bundle
+from mmreview.ml.exclusive import Group
 from mmreview.ml.fusion import AUTO, fusion_named
 from mmreview.ml.model import Model
 from mmreview.ml.pairing import PairEvidence, described, learn_pairs
@@ -163,7 +165,8 @@ class FusionTrainer:
             if _labels(request.table) < _SEARCH_AGAIN * searched["labels"]:
                 spreads = searched["spreads"]
         return Recipe(
-            request.fusion, request.weight, request.seed, spreads, families=request.families
+            request.fusion, request.weight, request.seed, spreads, families=request.families,
+            groups=_columns(request.groups, request.findings),
         )
 
     def _card(
@@ -178,6 +181,10 @@ class FusionTrainer:
         return {
             "schema": request.schema,
             "findings": list(request.findings),
+            "groups": [
+                {"name": g.name, "kind": str(g.kind), "findings": list(g.findings)}
+                for g in request.groups
+            ],
             "modalities": list(samples.modalities),
             "encoders": {m: self._features.fingerprint(m) for m in samples.modalities},
             "fusion": recipe.fusion,
@@ -218,6 +225,7 @@ class FusionTrainer:
     def evaluate(
         self, table: LabelTable, *, findings: tuple[str, ...], folds: int, seed: int,
         weight: LambdaChoice, families: tuple[str, ...] = (), fusion: str | None = None,
+        groups: tuple[ExclusiveGroup, ...] = (),
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Grouped nested cross-validation (see ``domain.ports.Trainer``)."""
         require_labels(table)
@@ -234,7 +242,8 @@ class FusionTrainer:
             yield from evaluation.nested(
                 samples, findings=findings, folds=folds,
                 recipe=Recipe(
-                    fusion or Recipe.fusion, weight=weight, seed=seed, families=families
+                    fusion or Recipe.fusion, weight=weight, seed=seed, families=families,
+                    groups=_columns(groups, findings),
                 ),
             )
         )
@@ -262,6 +271,16 @@ def _pairs(
             pairs: PairEvidence = done.value
             return pairs
         yield TrainingStep("training.phase.measuring", 0.96)
+
+
+def _columns(
+    groups: tuple[ExclusiveGroup, ...], findings: tuple[str, ...]
+) -> tuple[Group, ...]:
+    """The exclusive groups as columns of ``findings``."""
+    return tuple(
+        Group(tuple(findings.index(n) for n in g.findings), g.kind is Exclusivity.ONE_OF)
+        for g in groups
+    )
 
 
 def _labels(table: LabelTable) -> int:
@@ -323,7 +342,12 @@ def _rearranged(model: Model, columns: NDArray[np.intp]) -> Model:
     }
     fusion = model.fusion.rearranged(columns)
     prior = np.where(known, model.prior[columns], np.nan)
-    return Model(model.modalities, heads, calibrations, prior, fusion)
+    groups = tuple(
+        replace(head, group=moved)
+        for head in model.groups
+        if (moved := head.group.rearranged(columns)) is not None
+    )
+    return Model(model.modalities, heads, calibrations, prior, fusion, groups)
 
 
 def _judge(

@@ -55,7 +55,7 @@ def add_intervals(
     measured on the same cases. Macro rows average the ``common`` findings.
     """
     row_of = {(row["finding"], row["opinion"]): row for row in rows}
-    drawn = _draws(trial.groups, seed)
+    drawn = draws(trial.groups, seed)
     totals: dict[str, list[dict[str, Floats]]] = {name: [] for name in trial.opinions}
     same = dict.fromkeys(trial.opinions, True)
     for t, finding in enumerate(findings):
@@ -104,7 +104,7 @@ def perfect_errors(probability: Floats, *, seed: int) -> dict[str, float | None]
     return result
 
 
-def _draws(groups: NDArray[np.str_], seed: int) -> NDArray[np.float32]:
+def draws(groups: NDArray[np.str_], seed: int) -> NDArray[np.float32]:
     """(n, draws): how often each case is drawn when its patient group is."""
     _, member = np.unique(groups, return_inverse=True)
     count = int(member.max(initial=-1)) + 1
@@ -138,10 +138,10 @@ def _measures(
             "brier": brier / n,
             "log_loss": loss / n,
         }
-    return {**result, **_ranked(positive, probability, strata, drawn)}
+    return {**result, **ranked(positive, probability, strata, drawn)}
 
 
-def _ranked(
+def ranked(
     positive: NDArray[np.bool_], score: Floats, strata: NDArray[np.integer],
     drawn: NDArray[np.float32],
 ) -> dict[str, Floats]:
@@ -169,10 +169,10 @@ def _ranked(
 
 
 def _intervals(found: Mapping[str, Floats]) -> dict[str, list[float] | None]:
-    return {name: _bounds(found[name]) for name in BOUNDED if name in found}
+    return {name: bounds(found[name]) for name in BOUNDED if name in found}
 
 
-def _bounds(values: Floats) -> list[float] | None:
+def bounds(values: Floats) -> list[float] | None:
     """The middle 95 % of the draws; None unless nearly all of them define the measure."""
     known = values[~np.isnan(values)]
     if len(known) < 0.9 * len(values):
@@ -212,6 +212,6 @@ def _compare(
     for measure in ("auroc", "log_loss") if paired else ():
         if row[measure] is None or fused[measure] is None or measure not in found[name]:
             continue
-        bounds = _bounds(found["fused"][measure] - found[name][measure])
-        if bounds is not None:
-            difference[measure] = [fused[measure] - row[measure], *bounds]
+        limits = bounds(found["fused"][measure] - found[name][measure])
+        if limits is not None:
+            difference[measure] = [fused[measure] - row[measure], *limits]

@@ -134,6 +134,7 @@ class Learning:
             parent_folder=self._folder / parent.folder if parent else None,
             parent_table=self._cases.label_table(parent.through_seq) if parent else None,
             families=self._families(),
+            groups=self._cases.schema.groups,
         )
 
     def _register(
@@ -223,6 +224,7 @@ class Learning:
                 weight=weight or LambdaChoice(),
                 families=self._families(),
                 fusion=champion.fusion if champion else DEFAULT_FUSION,
+                groups=self._cases.schema.groups,
             )
         )
 

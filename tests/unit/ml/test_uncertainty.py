@@ -27,7 +27,7 @@ def measured(one, findings=("A", "B")):
 
 def test_a_draw_is_measured_as_scikit_learn_measures_weighted_cases():
     one = trial()
-    drawn = uncertainty._draws(one.groups, 0)
+    drawn = uncertainty.draws(one.groups, 0)
     truth, score = one.truth[:, 0], one.opinions["fused"][:, 0]
     found = uncertainty._measures(truth, score, np.zeros(300, int), drawn)
     weight = drawn[:, 7]

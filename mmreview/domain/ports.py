@@ -373,7 +373,9 @@ class Trainer(Protocol):
         Each row also holds
         ``intervals`` {measure: [low, high]}, ``ece_perfect`` (what a perfect model would show)
         and, but for ``fused``, ``difference`` {measure: [fused less this, low, high]};
-        ``micro`` beside ``rows`` holds a row for each opinion over all labels together."""
+        ``micro`` beside ``rows`` holds a row for each opinion over all labels together;
+        ``exclusive`` one for each of ``groups`` and opinion: ``{"group", "classes", "n",
+        "accuracy", "balanced_accuracy", "auroc", "log_loss", "ece", "confusion", …}``."""
         ...
 
     def load(self, version: Version, folder: Path) -> Predictor:

@@ -215,9 +215,9 @@ class ScoreTable:
     one, without the explanation. The order of the worklist is made from it (``queues.scores``).
 
     ``fused`` and each of ``modalities`` are (n, findings) probabilities. The rest is (n,):
-    ``uncertainty`` the mean entropy of the fused opinion and ``conflict`` the largest over the
-    findings, in bits; ``uncertain_at`` and ``conflict_at`` which finding is nearest to 50 %, and
-    which has the largest conflict (one to mark before any other).
+    ``uncertainty`` the mean entropy of the fused opinion (see ``queues.score``) and ``conflict``
+    the largest over the findings, in bits; ``uncertain_at`` and ``conflict_at`` which finding is
+    nearest to 50 %, and which has the largest conflict (one to mark before any other).
     """
 
     fused: Floats

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmreview.domain.findings import ExclusiveGroup, Exclusivity
 from mmreview.domain.predictions import (
     CaseScore,
     Prediction,
@@ -34,14 +35,15 @@ class QueueEntry:
 def score(prediction: Prediction, *, key: int) -> CaseScore:
     """The sort keys of a case: the mean uncertainty of the fused opinion plus the largest conflict.
 
-    Both are in bits; the probability of a wrong pair is added where it is high. The reason is
+    Both are in bits; an exclusive group counts as one question, with the entropy of its one
+    distribution. The probability of a wrong pair is added where it is high. The reason is
     ``queue.wrong_pair``; else ``queue.conflict`` with the finding, where the case's largest
     conflict is one to mark; else ``queue.uncertain`` with the finding nearest to 50 %.
     """
     fused = [(f.fused, f.finding) for f in prediction.findings if f.fused is not None]
     if not fused:
         return CaseScore(key=key, conflict=None, priority=None, reason="queue.no_opinion")
-    uncertainty = math.fsum(entropy_bits(p) for p, _ in fused) / len(fused)
+    uncertainty = _uncertainty({name: p for p, name in fused}, prediction.groups)
     conflicts = [
         (f.in_conflict, f.conflict, f.finding)
         for f in prediction.findings
@@ -56,6 +58,20 @@ def score(prediction: Prediction, *, key: int) -> CaseScore:
         rank=prediction.conflict_rank,
         wrong_pair=prediction.wrong_pair,
     )
+
+
+def _uncertainty(fused: Mapping[str, float], groups: Sequence[ExclusiveGroup]) -> float:
+    """The mean entropy, in bits, of what is asked: each finding by itself, each group as one."""
+    alone = dict(fused)
+    asked: list[float] = []
+    for group in groups:
+        chances = [alone.pop(name) for name in group.findings if name in alone]
+        if chances and group.kind is Exclusivity.AT_MOST_ONE:
+            chances.append(max(0.0, 1.0 - math.fsum(chances)))
+        if chances:
+            asked.append(-math.fsum(p * math.log2(p) for p in chances if p > 0.0))
+    asked += map(entropy_bits, alone.values())
+    return math.fsum(asked) / len(asked)
 
 
 def scores(table: ScoreTable, *, keys: Sequence[int], findings: Sequence[str]) -> list[CaseScore]:

@@ -168,6 +168,10 @@ def groups_of(card: Mapping[str, Any]) -> tuple[Group, ...]:
     """The exclusive groups that a card names; older ones name none."""
     place = {name: position for position, name in enumerate(card["findings"])}
     return tuple(
-        Group(tuple(place[name] for name in each["findings"]), each["kind"] == Exclusivity.ONE_OF)
+        Group(
+            tuple(place[name] for name in each["findings"]),
+            each["kind"] == Exclusivity.ONE_OF,
+            each["name"],
+        )
         for each in card.get("groups", ())
     )

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from mmreview.domain.progress import Progress
 from mmreview.ml import folds as grouping
-from mmreview.ml import gate, metrics, uncertainty
+from mmreview.ml import gate, group_metrics, metrics, uncertainty
+from mmreview.ml.exclusive import Group
 from mmreview.ml.fusion import FUSIONS
 from mmreview.ml.fusion.fusing import fit_each
 from mmreview.ml.recipe import Fitted, Recipe, fit, with_groups
@@ -44,7 +45,8 @@ def measure_version(
     """A version's metrics, ready for JSON: ``{measure: {opinion: macro}, "basis", "cases",
     "measured_on", "macro": {opinion: {measure: …}}, "micro": the same over all labels together,
     "per_finding": {finding: {opinion: {measure: …}}}}``. What ``uncertainty.add_intervals`` adds
-    to a row stands in ``macro`` and ``per_finding``.
+    to a row stands in ``macro`` and ``per_finding``; ``exclusive`` are the rows of
+    ``group_metrics.measure_groups``.
 
     ``basis`` is ``audit`` once the audit partition is big enough (see ``gate``), else
     ``cross_validation`` (the fold models' opinions on the folds they have not seen).
@@ -59,6 +61,8 @@ def measure_version(
     truth, on = comparable(measured)
     trial = uncertainty.Trial(truth, opinions.probabilities, measured.groups, strata)
     rows, together = yield from _measured(trial, findings, seed=seed)
+    groups = fitted.lesson.groups
+    exclusive = yield from group_metrics.measure_groups(trial, groups, findings, seed=seed)
     result: dict[str, Any] = {
         measure: {row["opinion"]: row[measure] for row in rows if row["finding"] == "macro"}
         for measure in metrics.MEASURES
@@ -75,6 +79,7 @@ def measure_version(
         "measured_on": on,
         "cases": int((~np.isnan(truth)).any(axis=1).sum()),
         "per_finding": per_finding,
+        "exclusive": exclusive,
     }
 
 
@@ -110,11 +115,16 @@ def nested(
 ) -> Generator[Progress, None, dict[str, Any]]:
     """Grouped nested cross-validation: what ``domain.ports.Trainer.evaluate`` says."""
     unseen = yield from unseen_opinions(samples, folds=folds, recipe=recipe)
-    return (yield from judged(samples, unseen, findings=findings, seed=recipe.seed))
+    return (
+        yield from judged(
+            samples, unseen, findings=findings, seed=recipe.seed, groups=recipe.groups
+        )
+    )
 
 
 def judged(
-    samples: Samples, unseen: Unseen, *, findings: tuple[str, ...], seed: int
+    samples: Samples, unseen: Unseen, *, findings: tuple[str, ...], seed: int,
+    groups: tuple[Group, ...] = (),
 ) -> Generator[Progress, None, dict[str, Any]]:
     """How good unseen opinions are, as ``domain.ports.Trainer.evaluate`` says it."""
     truth, on = comparable(samples)
@@ -127,6 +137,14 @@ def judged(
             rows, together = done.value
             break
         yield Progress("progress.evaluate", 99, 100)
+    measuring_groups = group_metrics.measure_groups(trial, groups, findings, seed=seed)
+    while True:
+        try:
+            next(measuring_groups)
+        except StopIteration as done:
+            exclusive: list[dict[str, Any]] = done.value
+            break
+        yield Progress("progress.evaluate", 99, 100)
     return {
         "cases": int((~np.isnan(truth)).any(axis=1).sum()),
         "groups": len(np.unique(samples.groups)),
@@ -134,6 +152,7 @@ def judged(
         "measured_on": on,
         "rows": rows,
         "micro": together,
+        "exclusive": exclusive,
     }
 
 

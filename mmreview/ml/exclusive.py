@@ -14,8 +14,8 @@ are logit_k - log Σ_{j≠k} exp(logit_j).
 
 Slopes are drawn to what softmax asks of log-odds: near an even opinion over C classes log p moves
 (C-1)/C as fast as the log-odds of p do (exactly 1/2 for two); with "none" among them, 1. Measured
-on four real tasks (``tests/benchmarks/exclusive.py``): against yes-or-no opinions that are scaled to
-add up, the fused log-loss is lower on three of four (mean -.012), the report's on all four; one
+on four real tasks (``tests/benchmarks/exclusive.py``): against yes-or-no opinions scaled to add up,
+the fused log-loss is lower on three of four (mean -.012), the report's on all four; one
 slope for all classes gives half of that.
 """
 
@@ -46,6 +46,7 @@ class Group:
 
     columns: tuple[int, ...]
     one_of: bool
+    name: str = ""
 
     def rearranged(self, columns: NDArray[np.intp]) -> Group | None:
         """The group where the findings stand in the order of ``columns``; None if one is gone."""

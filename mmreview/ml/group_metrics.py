@@ -28,16 +28,18 @@ BOUNDED = ("accuracy", "balanced_accuracy", "auroc", "log_loss")
 
 
 def measure_groups(
-    trial: Trial, groups: tuple[Group, ...], *, seed: int
+    trial: Trial, groups: tuple[Group, ...], findings: tuple[str, ...], *, seed: int
 ) -> Generator[None, None, list[dict[str, Any]]]:
-    """A row for each group and opinion: ``group`` (its place), ``opinion``, ``n``, each of
-    ``MEASURES`` (None without two classes), ``ece_perfect``, ``confusion`` (rows: what is true),
+    """A row for each group and opinion: ``group`` (its name), ``classes`` (names of ``findings``,
+    None for "none of them"), ``opinion``, ``n``, each of ``MEASURES`` (None without two classes),
+    ``ece_perfect``, ``confusion`` (a row for what is true, a column for what was said),
     ``intervals`` {measure: [low, high]} and, but for ``fused``, ``difference`` {measure: [fused
     less this, low, high]}, empty where the two were not measured on the same cases."""
     rows: list[dict[str, Any]] = []
     drawn = draws(trial.groups, seed) if groups else np.zeros((0, 0), np.float32)
-    for number, group in enumerate(groups):
+    for group in groups:
         columns = list(group.columns)
+        names = [*(findings[c] for c in columns), *(() if group.one_of else (None,))]
         classes = classes_of(trial.truth[:, columns], one_of=group.one_of)
         fused: dict[str, Floats] = {}
         places: dict[str, NDArray[np.intp]] = {}
@@ -46,7 +48,8 @@ def measure_groups(
             known = np.flatnonzero((classes >= 0) & ~np.isnan(chances).any(axis=1))
             strata = None if trial.strata is None else trial.strata[known]
             truth, chance = classes[known], chances[known]
-            row = {"group": number, "opinion": name, **measure(truth, chance, strata)}
+            row = {"group": group.name, "classes": names, "opinion": name}
+            row |= measure(truth, chance, strata)
             found = _drawn(truth, chance, strata, drawn[known])
             row["intervals"] = {each: bounds(values) for each, values in found.items()}
             row["ece_perfect"] = perfect_errors(chance.max(axis=1, initial=0), seed=seed)[

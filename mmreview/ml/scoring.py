@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.domain.predictions import CONFLICT_FLOOR, CONFLICT_MARK, CONFLICT_TOP, ScoreTable
+from mmreview.ml.exclusive import GroupHead
 from mmreview.ml.model import Model
 from mmreview.ml.pairing import PairEvidence, divergence, entropy
 
@@ -37,7 +38,7 @@ def score_block(
     largest_rank = np.full(len(largest), np.nan)
     if pairs.conflict is not None:
         ranks, largest_rank = pairs.conflict.ranks(bits), pairs.conflict.largest_ranks(largest)
-    doubt = entropy(fused)
+    doubt = _doubt(fused, model.groups)
     known = ~np.isnan(doubt)
     counts = known.sum(axis=1)
     total = np.where(known, doubt, 0.0).sum(axis=1)
@@ -76,6 +77,23 @@ def _conflicts(voices: Sequence[Floats]) -> Floats:
         for second in voices[:i]:
             bits = np.fmax(bits, divergence(first, second))
     return bits
+
+
+def _doubt(fused: Floats, groups: Sequence[GroupHead]) -> Floats:
+    """(n, findings): the entropy of each opinion in bits. That of an exclusive group, which is one
+    question however many findings it has, stands with its first finding, the others have none."""
+    doubt = entropy(fused)
+    for head in groups:
+        first, *others = head.group.columns
+        chances = np.nan_to_num(fused[:, list(head.group.columns)])
+        if not head.group.one_of:
+            rest = np.maximum(1 - chances.sum(axis=1, keepdims=True), 0)
+            chances = np.hstack([chances, rest])
+        lost = -(chances * np.log2(np.maximum(chances, 1e-12))).sum(axis=1)
+        known = ~np.isnan(fused[:, list(head.group.columns)]).all(axis=1)
+        doubt[:, first] = np.where(known, lost, np.nan)
+        doubt[:, others] = np.nan
+    return doubt
 
 
 def _highest(bits: Floats) -> Floats:

@@ -278,7 +278,7 @@ def _columns(
 ) -> tuple[Group, ...]:
     """The exclusive groups as columns of ``findings``."""
     return tuple(
-        Group(tuple(findings.index(n) for n in g.findings), g.kind is Exclusivity.ONE_OF)
+        Group(tuple(findings.index(n) for n in g.findings), g.kind is Exclusivity.ONE_OF, g.name)
         for g in groups
     )
 

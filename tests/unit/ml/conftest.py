@@ -112,7 +112,8 @@ class Rounds:
         self.steps = []
         self.tables = {}
 
-    def request(self, table, *, number=1, parent=None, weight=None, seed=0, fusion="pooling"):
+    def request(self, table, *, number=1, parent=None, weight=None, seed=0, fusion="pooling",
+                groups=()):
         known = self.tables.get(parent.id) if parent else None
         return TrainingRequest(
             version=number,
@@ -126,6 +127,7 @@ class Rounds:
             parent=parent,
             parent_folder=self.folder / parent.folder if parent else None,
             parent_table=known,
+            groups=groups,
         )
 
     def run(self, request):

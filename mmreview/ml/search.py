@@ -38,7 +38,7 @@ def search(
     """Measure every fusion and choose one; ``recipe``'s own fusion and spreads (a parent found them
     on these very cases) are not looked at."""
     default = Recipe.fusion
-    trial = replace(recipe, fusion=default, spreads=None)
+    trial = replace(recipe, fusion=default, spreads=None, slow=True)
     unseen = yield from evaluation.unseen_opinions(samples, folds=recipe.folds, recipe=trial)
     judged = yield from evaluation.judged(samples, unseen, findings=findings, seed=recipe.seed)
     ahead = _ahead(judged["rows"], samples.modalities)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 #: device; ``MIXED`` is what autocast gives on a card, or better.
 FULL, MIXED = "float32", "float16-or-better"
 
+#: What stands behind a modality's name where its parts are meant (patches of an image, spans of a
+#: report) and not the whole.
+PARTS = ".parts"
+
 
 @dataclass(frozen=True, slots=True)
 class Item:

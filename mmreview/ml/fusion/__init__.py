@@ -6,16 +6,19 @@ from mmreview.domain.errors import MmreviewError
 from mmreview.ml.fusion.average import Average
 from mmreview.ml.fusion.concatenation import Concatenation
 from mmreview.ml.fusion.fusing import Fusion
+from mmreview.ml.fusion.gmu import Gmu
 from mmreview.ml.fusion.late import Stacking, WeightedAverage
 from mmreview.ml.fusion.mixture import Mixture
 from mmreview.ml.fusion.pooling import Pooling
+from mmreview.ml.fusion.pooling_each import PoolingEach
 from mmreview.ml.fusion.soft import Soft
 from mmreview.ml.fusion.vote import Vote
 
 FUSIONS: dict[str, type[Fusion]] = {
     fusion.name: fusion
     for fusion in (
-        Mixture, Soft, Pooling, Average, WeightedAverage, Stacking, Vote, Concatenation
+        Mixture, Soft, Pooling, PoolingEach, Average, WeightedAverage, Stacking, Vote,
+        Concatenation, Gmu,
     )
 }
 

@@ -28,8 +28,8 @@ from mmreview.ml.fusion.material import Material
 Floats = NDArray[np.float64]
 Subset = tuple[str, ...]
 
-#: What a fusion looks at: each modality's opinion alone, or the features behind it too.
-EVIDENCE, FEATURES = "evidence", "features"
+#: What a fusion looks at: each modality's opinion alone, the features behind it, or its parts too.
+EVIDENCE, FEATURES, PARTED = "evidence", "features", "parts"
 
 
 class FittedFusion(Protocol):

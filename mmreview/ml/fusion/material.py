@@ -16,11 +16,13 @@ Floats = NDArray[np.float64]
 class Inputs:
     """What lies behind the evidence of all samples of a round, for fusions that read it:
     ``features[name]`` (samples, width), ``weights`` (samples, findings) with which labels teach
-    each modality's head, and the round's seed. Nothing is copied before a fusion asks."""
+    each modality's head, the round's seed, and the length of a part of those that have parts.
+    Nothing is copied before a fusion asks."""
 
     features: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     weights: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     seed: int = 0
+    part_widths: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ and with many it can add up evidence that is independent (W towards the number o
 
 One λ for the whole project, on the simplex: by hand; by cross-validation (a grid, held-out
 log-loss by patient group); or learned together with W and b (alternating Newton steps, each a
-convex problem).
+convex problem). ``pooling_each`` gives every finding its own.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Floats = NDArray[np.float64]
 #: How many observations the identity counts for when W and b are fitted.
 _PSEUDO = 50.0
 #: Fewer labels on complete cases than this leave the weights even.
-_LEAST_LABELS = 20
+LEAST_LABELS = 20
 #: Rows on which λ is chosen at most; W and b use all.
-_ROWS = 1500
+ROWS = 1500
 _ROUNDS = 20
 #: Steps of the grid from 0 to 1.
 _STEPS = 10
@@ -46,11 +46,11 @@ class Pooling(Fusion):
         self, material: Material, *, weight: LambdaChoice
     ) -> Generator[None, None, AdditiveFusion]:
         """See ``fusion.Fusion``."""
-        problem = _Problem(material)
+        problem = Problem(material)
         even = even_weights(material.modalities)
         crossed, learned = even, even
-        if problem.labels >= _LEAST_LABELS and len(material.modalities) > 1:
-            small = problem.sampled(_ROWS)
+        if problem.labels >= LEAST_LABELS and len(material.modalities) > 1:
+            small = problem.sampled(ROWS)
             crossed = yield from _cross_validated(small)
             learned = yield from _learned(small, even)
         if weight.mode == "manual" and weight.value is not None:
@@ -62,7 +62,7 @@ class Pooling(Fusion):
         return AdditiveFusion(serving, crossed, learned, gain, bias)
 
 
-class _Problem:
+class Problem:
     """Material as dense arrays: ``z`` (modalities, n, findings), ``y`` and ``seen`` (n, findings).
     """
 
@@ -77,20 +77,22 @@ class _Problem:
 
     @property
     def labels(self) -> int:
+        """How many there are."""
         return int(self.seen.sum())
 
-    def sampled(self, rows: int) -> _Problem:
+    def sampled(self, rows: int) -> Problem:
         """At most ``rows`` rows, evenly spread."""
         if len(self.y) <= rows:
             return self
         chosen = np.linspace(0, len(self.y) - 1, rows).astype(int)
-        part = object.__new__(_Problem)
+        part = object.__new__(Problem)
         part.modalities, part.prior, part.taught = self.modalities, self.prior, self.taught
         part.z = self.z[:, chosen]
         part.y, part.seen, part.folds = self.y[chosen], self.seen[chosen], self.folds[chosen]
         return part
 
     def values(self, weights: Mapping[str, float]) -> Floats:
+        """(modalities,) weights in their order."""
         return np.array([weights[m] for m in self.modalities])
 
     def pooled(self, values: Floats) -> Floats:
@@ -116,18 +118,22 @@ class _Problem:
 
     def loss(self, values: Floats, gain: Floats, bias: Floats, rows: NDArray[np.bool_]) -> float:
         """Summed log-loss of some rows."""
+        return float(self.losses(values, gain, bias, rows).sum())
+
+    def losses(self, values: Floats, gain: Floats, bias: Floats, rows: NDArray[np.bool_]) -> Floats:
+        """(findings,) summed log-losses of some rows."""
         logits = self.prior + bias + gain * self.pooled(values)[rows]
         losses = np.logaddexp(0, logits) - self.y[rows] * logits
-        return float((self.seen[rows] * losses).sum())
+        return (self.seen[rows] * losses).sum(axis=0)
 
 
-def _cross_validated(problem: _Problem) -> Generator[None, None, dict[str, float]]:
+def _cross_validated(problem: Problem) -> Generator[None, None, dict[str, float]]:
     """The λ of the grid with the least held-out log-loss; ties go to the more even one."""
     count = len(problem.modalities)
     folds = np.unique(problem.folds)
     best, best_loss = np.full(count, 1 / count), np.inf
     tried: set[bytes] = set()
-    for candidates in (_simplex(count), None):  # a grid, then finer around its best
+    for candidates in (simplex(count), None):  # a grid, then finer around its best
         near = candidates if candidates is not None else _neighbours(best)
         for values in sorted(near, key=lambda v: float(np.square(v - 1 / count).sum())):
             if values.tobytes() in tried:
@@ -144,12 +150,10 @@ def _cross_validated(problem: _Problem) -> Generator[None, None, dict[str, float
     return dict(zip(problem.modalities, best.tolist(), strict=True))
 
 
-def _simplex(count: int) -> list[Floats]:
+def simplex(count: int, steps: int = _STEPS) -> list[Floats]:
     """Weights that sum to 1, in steps of .1."""
-    heads = product(range(_STEPS + 1), repeat=count - 1)
-    return [
-        np.array([*head, _STEPS - sum(head)]) / _STEPS for head in heads if sum(head) <= _STEPS
-    ]
+    heads = product(range(steps + 1), repeat=count - 1)
+    return [np.array([*head, steps - sum(head)]) / steps for head in heads if sum(head) <= steps]
 
 
 def _neighbours(values: Floats) -> list[Floats]:
@@ -166,7 +170,7 @@ def _neighbours(values: Floats) -> list[Floats]:
 
 
 def _learned(
-    problem: _Problem, start: Mapping[str, float]
+    problem: Problem, start: Mapping[str, float]
 ) -> Generator[None, None, dict[str, float]]:
     """λ, W and b together: W and b by Newton given λ, then λ by a Newton step on the simplex."""
     values = problem.values(start)

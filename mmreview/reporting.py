@@ -80,10 +80,39 @@ def evaluation_table(result: Mapping[str, Any]) -> str:
         for row in ordered
         if row["finding"] == "macro" and row.get("intervals")
     ]
-    if not means:
-        return whole
-    header = ("95 %", "auroc", "ap", "log_loss", tr("cli.fused_less"), tr("cli.ece_perfect"))
-    return f"{whole}\n\n{table(header, means)}"
+    if means:
+        header = ("95 %", "auroc", "ap", "log_loss", tr("cli.fused_less"), tr("cli.ece_perfect"))
+        whole += f"\n\n{table(header, means)}"
+    return "\n\n".join([whole, *exclusive_tables(result.get("exclusive", ()))])
+
+
+def exclusive_tables(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Of each exclusive group a line for each opinion (``ml.group_metrics``), with the interval of
+    its accuracy, and the fused opinion's confusion matrix."""
+    for name in dict.fromkeys(row["group"] for row in rows):
+        own = [row for row in rows if row["group"] == name]
+        lines = [
+            (
+                row["opinion"],
+                row["n"],
+                _number(row["accuracy"]),
+                _interval(row["intervals"].get("accuracy")),
+                *(_number(row[m]) for m in ("balanced_accuracy", "auroc", "log_loss", "ece")),
+                _difference(row.get("difference"), "accuracy"),
+            )
+            for row in own
+        ]
+        header = (
+            "", "n", "accuracy", "95 %", "balanced", "auroc", "log_loss", "ece",
+            tr("cli.fused_less_accuracy"),
+        )
+        yield tr("cli.group_evaluated", group=name) + "\n" + table(header, lines)
+        fused = own[0]
+        classes = [tr("cli.none_of_them") if c is None else c for c in fused["classes"]]
+        counts = [
+            (true, *said) for true, said in zip(classes, fused["confusion"], strict=True)
+        ]
+        yield tr("cli.confusion", group=name) + "\n" + table(("", *classes), counts)
 
 
 def search_table(found: Mapping[str, Any]) -> str:
@@ -136,10 +165,12 @@ def _interval(bounds: Sequence[float] | None) -> str | None:
     return None if bounds is None else f"{bounds[0]:.3f} – {bounds[1]:.3f}"
 
 
-def _difference(found: Mapping[str, Sequence[float]] | None) -> str | None:
-    if not found or "auroc" not in found:
+def _difference(
+    found: Mapping[str, Sequence[float]] | None, measure: str = "auroc"
+) -> str | None:
+    if not found or measure not in found:
         return None
-    value, low, high = found["auroc"]
+    value, low, high = found[measure]
     return f"{value:+.3f} ({low:+.3f} – {high:+.3f})"
 
 

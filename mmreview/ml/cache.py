@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import mmap
 import os
 import threading
 import uuid
@@ -31,6 +32,10 @@ _log = logging.getLogger(__name__)
 #: Blocks smaller than this are merged when there are more than ``_MANY`` of them.
 _FULL_ROWS = 2048
 _MANY = 64
+#: From so many rows on that are read in a run, they are not expected to be read again soon.
+_PASSING = 256
+#: A place is a block's number and, in so many bits, a row of it.
+_ROW_BITS = 32
 
 _CARD = "card.json"
 _PARTIAL = ".partial"
@@ -39,11 +44,77 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows that were written together: ``hashes`` are sha256 digests (32 bytes each), ``rows``
-    is (n, width) float32 and may be mapped from a file."""
+    """Rows that were written together: ``hashes`` (n,) are sha256 digests (``V32``), ``rows``
+    is (n, width) float32. Both may be mapped from a file."""
 
-    hashes: tuple[bytes, ...]
+    hashes: NDArray[np.void]
     rows: NDArray[np.float32]
+
+    def copy(self, sources: NDArray[np.intp], to: NDArray[np.float32]) -> None:
+        """Copy some rows; a run of them at once, and then the pages of the file that held them
+        are given back: memory stays bounded, whatever is read through."""
+        first, count = int(sources[0]), len(sources)
+        if count == 1 or (np.diff(sources) != 1).any():
+            to[:] = self.rows[sources]
+            return
+        np.copyto(to, self.rows[first : first + count])
+        mapped = getattr(self.rows, "_mmap", None)
+        if count >= _PASSING and hasattr(mapped, "madvise"):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+
+class _Index:
+    """Which digest stands where: sorted arrays, 40 bytes a content, looked up many at a time.
+
+    Entries are found by the first eight bytes of their digests and compared by all 32. Two
+    contents that share the first eight (one chance in ten million for a million contents) would
+    take each other's place, and be encoded again when they are asked for.
+    """
+
+    def __init__(self) -> None:
+        self._keys = np.empty(0, np.uint64)
+        self._digests = np.empty((0, 4), np.uint64)
+        self._places = np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, hashes: Sequence[NDArray[np.void]], numbers: Sequence[int]) -> None:
+        """Blocks of digests, each with its number; later ones take the place of earlier ones."""
+        if not hashes:
+            return
+        digests = np.concatenate([_words(block.tobytes()) for block in hashes])
+        rows = [number << _ROW_BITS for number in numbers]
+        places = np.concatenate(
+            [base + np.arange(len(block)) for base, block in zip(rows, hashes, strict=True)]
+        )
+        keys, last = np.unique(digests[::-1, 0], return_index=True)
+        last = len(digests) - 1 - last
+        digests, places = digests[last], places[last]
+        at = np.searchsorted(self._keys, keys)
+        known = self._at(at) == keys if len(self) else np.zeros(len(keys), bool)
+        self._digests[at[known]] = digests[known]
+        self._places[at[known]] = places[known]
+        at, fresh = at[~known], ~known
+        self._keys = np.insert(self._keys, at, keys[fresh])
+        self._digests = np.insert(self._digests, at, digests[fresh], axis=0)
+        self._places = np.insert(self._places, at, places[fresh])
+
+    def find(self, raw: bytes) -> NDArray[np.int64]:
+        """The place of each of these digests, one after the other in ``raw``; -1 for none."""
+        wanted = _words(raw)
+        if not len(self):
+            return np.full(len(wanted), -1, np.int64)
+        at = np.minimum(np.searchsorted(self._keys, wanted[:, 0]), len(self) - 1)
+        return np.where((self._digests[at] == wanted).all(axis=1), self._places[at], -1)
+
+    def _at(self, at: NDArray[np.intp]) -> NDArray[np.uint64]:
+        return self._keys[np.minimum(at, len(self) - 1)]
+
+
+def _words(raw: bytes) -> NDArray[np.uint64]:
+    """(n, 4) words of n digests."""
+    return np.frombuffer(raw, np.uint64).reshape(-1, 4)
 
 
 class BlockFiles(Protocol):
@@ -57,7 +128,7 @@ class BlockFiles(Protocol):
         """One block; None if it cannot be used."""
         ...
 
-    def write(self, hashes: Sequence[bytes], rows: NDArray[np.float32]) -> str:
+    def write(self, hashes: NDArray[np.void], rows: NDArray[np.float32]) -> str:
         """Store one block durably (OSError if that fails); returns its name."""
         ...
 
@@ -93,16 +164,16 @@ class MappedBlockFiles:
         if table.ndim != 1 or table.dtype != self._row:
             _log.warning("feature block ignored: of another kind")
             return None
-        return Block(tuple(bytes(value) for value in table["sha256"].tolist()), table["feature"])
+        return Block(table["sha256"], table["feature"])
 
-    def write(self, hashes: Sequence[bytes], rows: NDArray[np.float32]) -> str:
+    def write(self, hashes: NDArray[np.void], rows: NDArray[np.float32]) -> str:
         """Write beside the name, sync, move into place, sync the folder."""
         self._describe()
         last = max((int(n[:6]) for n in self.names() if n[:6].isdigit()), default=0)
         # Two processes may count to the same number; the rest of the name keeps them apart.
         name = f"{last + 1:06d}-{uuid.uuid4().hex[:8]}.npy"
         table = np.empty(len(hashes), dtype=self._row)
-        table["sha256"] = [np.void(value) for value in hashes]
+        table["sha256"] = hashes
         table["feature"] = rows
         with _replacing(self._folder / name) as file:
             np.save(file, table, allow_pickle=False)
@@ -161,7 +232,7 @@ def _sync_folder(folder: Path) -> None:
 class FeatureCache:
     """The features of one modality under one key. Safe from any thread.
 
-    The index is a dictionary in memory; other processes' blocks are seen when a hash is missed.
+    The index is in memory; other processes' blocks are seen when a hash is missed.
     With ``read_only`` new rows are kept in memory only.
     """
 
@@ -172,24 +243,21 @@ class FeatureCache:
         self._lock = threading.RLock()
         self._blocks: dict[str, Block] = {}
         self._ignored: set[str] = set()
-        self._places: dict[bytes, tuple[str, int]] = {}
+        self._names: list[str] = []  # of all blocks there were, as the index numbers them
+        self._index = _Index()
         self._kept = 0
 
     def __len__(self) -> int:
         """How many contents are known to be cached."""
         with self._lock:
             self._refresh()
-            return len(self._places)
+            return len(self._index)
 
     def missing(self, hashes: Iterable[str]) -> set[str]:
         """Those of these sha256 (hex) that have no feature."""
-        wanted = {value: bytes.fromhex(value) for value in hashes}
-        with self._lock:
-            absent = {text for text, raw in wanted.items() if raw not in self._places}
-            if absent:
-                self._refresh()
-                absent = {text for text in absent if wanted[text] not in self._places}
-        return absent
+        wanted = list(hashes)
+        places = self._find(wanted)
+        return {value for value, place in zip(wanted, places.tolist(), strict=True) if place < 0}
 
     def append(self, hashes: Sequence[str], rows: NDArray[np.float32]) -> None:
         """Add features (n, width) of these contents; durable when this returns.
@@ -197,49 +265,61 @@ class FeatureCache:
         Raises:
             OSError: they could not be written; nothing of them is kept.
         """
-        raw = tuple(bytes.fromhex(value) for value in hashes)
+        block = Block(np.frombuffer(_raw(hashes), "V32"), rows.astype(np.float32))
         with self._lock:
             if self._read_only:
                 self._kept += 1
-                self._adopt(f"memory-{self._kept}", Block(raw, rows.astype(np.float32)))
+                self._adopt({f"memory-{self._kept}": block})
                 return
-            name = self._files.write(raw, rows)
-            self._adopt(name, Block(raw, rows.astype(np.float32)))
+            self._adopt({self._files.write(block.hashes, block.rows): block})
             self._merge_small()
 
     def read(self, hashes: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """The features (n, width) of these contents; False and zeros where there is none."""
-        rows = np.zeros((len(hashes), self._width), dtype=np.float32)
-        known = np.zeros(len(hashes), dtype=bool)
-        raw = [bytes.fromhex(value) for value in hashes]
         with self._lock:
-            if any(value not in self._places for value in raw):
-                self._refresh()
-            by_block: dict[str, tuple[list[int], list[int]]] = {}
-            for position, value in enumerate(raw):
-                place = self._places.get(value)
-                if place is not None:
-                    targets, sources = by_block.setdefault(place[0], ([], []))
-                    targets.append(position)
-                    sources.append(place[1])
-            blocks = {name: self._blocks[name] for name in by_block}
-        for name, (targets, sources) in by_block.items():
-            rows[targets] = blocks[name].rows[sources]
-            known[targets] = True
+            places = self._find(hashes)
+            known = places >= 0
+            numbers = places >> _ROW_BITS
+            blocks = {
+                n: self._blocks[self._names[n]] for n in np.unique(numbers[known]).tolist()
+            }
+        rows = np.empty((len(hashes), self._width), dtype=np.float32)
+        rows[~known] = 0
+        for number, block in blocks.items():
+            targets = np.flatnonzero(numbers == number)
+            sources = places[targets] & ((1 << _ROW_BITS) - 1)
+            if targets[-1] - targets[0] == len(targets) - 1:
+                block.copy(sources, rows[targets[0] : targets[-1] + 1])
+            else:
+                rows[targets] = block.rows[sources]
         return rows, known
 
+    def _find(self, hashes: Sequence[str]) -> NDArray[np.int64]:
+        """The place of each, -1 for none, after a look at what other processes wrote."""
+        raw = _raw(hashes)
+        with self._lock:
+            places = self._index.find(raw)
+            if (places < 0).any():
+                self._refresh()
+                places = self._index.find(raw)
+        return places
+
     def _refresh(self) -> None:
+        found = {}
         for name in sorted(self._files.names() - self._blocks.keys() - self._ignored):
             block = self._files.read(name)
             if block is None:
                 self._ignored.add(name)
             else:
-                self._adopt(name, block)
+                found[name] = block
+        self._adopt(found)
 
-    def _adopt(self, name: str, block: Block) -> None:
-        self._blocks[name] = block
-        for row, value in enumerate(block.hashes):
-            self._places[value] = (name, row)
+    def _adopt(self, blocks: Mapping[str, Block]) -> None:
+        first = len(self._names)
+        self._blocks.update(blocks)
+        self._names.extend(blocks)
+        numbers = range(first, len(self._names))
+        self._index.add([block.hashes for block in blocks.values()], numbers)
 
     def _merge_small(self) -> None:
         """Write many small blocks as one, then forget them. A kill in between leaves rows twice,
@@ -252,14 +332,19 @@ class FeatureCache:
         if len(small) <= _MANY:
             return
         old = [self._blocks[name] for name in small]
-        hashes = tuple(value for block in old for value in block.hashes)
+        hashes = np.concatenate([block.hashes for block in old])
         rows = np.concatenate([block.rows for block in old])
         try:
             name = self._files.write(hashes, rows)
         except OSError as error:  # the small ones are still there
             _log.warning("feature blocks not merged: %s", error.strerror)
             return
-        self._adopt(name, self._files.read(name) or Block(hashes, rows))
+        self._adopt({name: self._files.read(name) or Block(hashes, rows)})
         for gone in small:
             del self._blocks[gone]
         self._files.remove(small)
+
+
+def _raw(hashes: Sequence[str]) -> bytes:
+    """The digests of sha256 (hex), one after the other."""
+    return bytes.fromhex("".join(hashes))

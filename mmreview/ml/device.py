@@ -10,6 +10,9 @@ import os
 import platform
 import sys
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,9 @@ _LARGEST_BATCH = 256
 _lock = threading.Lock()
 _spare_cores = 0
 _applied = 0
+#: How many callers are in ``split_over_threads``, and what the last of them puts back.
+_splitting = 0
+_limit: Any = None
 
 
 class DeviceUnavailable(MmreviewError):
@@ -86,6 +92,30 @@ def _apply_threads() -> None:
         if _applied != count:
             torch.set_num_threads(count)
             _applied = count
+
+
+@contextmanager
+def split_over_threads() -> Iterator[ThreadPoolExecutor]:
+    """A pool of ``thread_count`` threads, in each of which numpy's matrix products take one.
+
+    Several small products side by side are quicker than one after the other, each over all cores:
+    its threads wait for each other, and on a machine that has other work they wait long.
+    """
+    global _splitting, _limit
+    with _lock:
+        _splitting += 1
+        if _splitting == 1:
+            from threadpoolctl import threadpool_limits
+
+            _limit = threadpool_limits(limits=1, user_api="blas")
+    try:
+        with ThreadPoolExecutor(thread_count(), thread_name_prefix="block") as pool:
+            yield pool
+    finally:
+        with _lock:
+            _splitting -= 1
+            if not _splitting:
+                _limit.restore_original_limits()
 
 
 def batch_size(device: str, *, bytes_per_item: int, on_cpu: int) -> int:

@@ -66,14 +66,13 @@ class ConflictNull:
         """The share of matched pairs whose largest conflict is smaller."""
         return _rank(self._lists[-1], bits)
 
-    def ranks(self, bits: Floats) -> Floats:
-        """``rank`` of (n, findings) conflicts; NaN where it is not known."""
-        columns = zip(self.findings, bits.T, strict=True)
-        return np.column_stack([_ranks(quantiles, column) for quantiles, column in columns])
-
     def largest_ranks(self, bits: Floats) -> Floats:
-        """``largest_rank`` of (n,) conflicts."""
-        return _ranks(self.largest, bits)
+        """``largest_rank`` of (n,) conflicts; NaN stays NaN."""
+        return np.where(np.isnan(bits), np.nan, np.searchsorted(self.largest, bits) / _LEVELS)
+
+    def exceeded(self, rank: float) -> Floats:
+        """(findings,) bits above which a conflict has this ``rank``; NaN where none is known."""
+        return self.findings[:, math.ceil(rank * _LEVELS) - 1]
 
     @cached_property
     def _lists(self) -> list[list[float]]:
@@ -280,11 +279,6 @@ def _rank(quantiles: list[float], bits: float) -> float | None:
     if math.isnan(quantiles[0]):
         return None
     return bisect_left(quantiles, bits) / _LEVELS
-
-
-def _ranks(quantiles: Floats, bits: Floats) -> Floats:
-    shares = np.searchsorted(quantiles, bits) / _LEVELS
-    return np.where(np.isnan(bits) | np.isnan(quantiles[0]), np.nan, shares)
 
 
 def entropy(p: Floats) -> Floats:

@@ -19,6 +19,7 @@ from mmreview.domain.predictions import (
     jensen_shannon_bits,
     sigmoid,
 )
+from mmreview.ml import device as devices
 from mmreview.ml.bundle import Bundle
 from mmreview.ml.model import Model, Opinions
 from mmreview.ml.pairing import ConflictNull
@@ -62,19 +63,20 @@ class BundlePredictor:
 
     def score(self, hashes: Mapping[str, Sequence[tuple[str, ...]]]) -> ScoreTable:
         """``predict`` without the explanation, as columns; in blocks, so that memory does not
-        grow with the number of cases beyond what is returned."""
+        grow with the number of cases beyond what is returned. Blocks are shared out over as many
+        threads as a computation may use."""
         known = {m: hashes[m] for m in self._model.modalities}
         count = len(next(iter(known.values())))
-        return joined(
-            [
-                score_block(
-                    self._model,
-                    self._pairs,
-                    *self._read({m: own[begin : begin + BLOCK] for m, own in known.items()}),
-                )
-                for begin in range(0, max(count, 1), BLOCK)
-            ]
-        )
+
+        def block(begin: int) -> ScoreTable:
+            part = {m: own[begin : begin + BLOCK] for m, own in known.items()}
+            return score_block(self._model, self._pairs, *self._read(part))
+
+        begins = range(0, max(count, 1), BLOCK)
+        if len(begins) == 1:
+            return block(0)
+        with devices.split_over_threads() as threads:
+            return joined(list(threads.map(block, begins)))
 
     def _read(
         self, hashes: Mapping[str, Sequence[tuple[str, ...]]]

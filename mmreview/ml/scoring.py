@@ -33,17 +33,17 @@ def score_block(
     fused = probabilities.pop("fused")
     own = {m: np.where(np.isnan(fused), np.nan, p) for m, p in probabilities.items()}
     bits = _conflicts([np.where(model.heads[m].taught, p, np.nan) for m, p in own.items()])
-    ranks = np.full(bits.shape, np.nan)
     largest = _highest(bits)
-    largest_rank = np.full(len(largest), np.nan)
+    ranks, mark = np.full(len(largest), np.nan), np.full(bits.shape[1], np.nan)
     if pairs.conflict is not None:
-        ranks, largest_rank = pairs.conflict.ranks(bits), pairs.conflict.largest_ranks(largest)
+        ranks = pairs.conflict.largest_ranks(largest)
+        mark = pairs.conflict.exceeded(CONFLICT_TOP)
     doubt = _doubt(fused, model.groups)
     known = ~np.isnan(doubt)
     counts = known.sum(axis=1)
     total = np.where(known, doubt, 0.0).sum(axis=1)
-    marked = np.where(np.isnan(ranks), bits >= CONFLICT_MARK,
-                      (ranks >= CONFLICT_TOP) & (bits >= CONFLICT_FLOOR))
+    by_size = np.where(np.isnan(mark), CONFLICT_MARK, CONFLICT_FLOOR)
+    marked = (bits >= by_size) & ~(bits <= mark)
     return ScoreTable(
         fused=fused,
         modalities=own,
@@ -51,7 +51,7 @@ def score_block(
         uncertain_at=np.nan_to_num(np.abs(fused - 0.5), nan=2.0).argmin(axis=1),
         conflict=largest,
         conflict_at=(np.nan_to_num(bits, nan=-1.0) + 2.0 * marked).argmax(axis=1),
-        conflict_rank=largest_rank,
+        conflict_rank=ranks,
         wrong_pair=pairs.wrong(features, present, opinions.logits, model.prior),
     )
 

@@ -59,7 +59,8 @@ def synthetic_project(work: Path, cases: int) -> Path:
         for begin in range(0, cases, _ROWS):
             numbers = range(begin, min(cases, begin + _ROWS))
             one, two = rng.choice(rows[known], (2, len(numbers)))
-            files.write([bytes.fromhex(content(m, i)) for i in numbers], (one + two) / 2)
+            raw = bytes.fromhex("".join(content(m, i) for i in numbers))
+            files.write(np.frombuffer(raw, "V32"), (one + two) / 2)
             print(f"\r{m} {begin}", end="", file=sys.stderr, flush=True)
     for begin in range(0, cases, 1000):
         store.upsert(

@@ -22,6 +22,7 @@ def prediction_object(prediction: Prediction) -> dict[str, Any]:
             **f.modalities,
             "conflict": f.conflict,
             "conflict_rank": f.conflict_rank,
+            "intervals": {name: list(bounds) for name, bounds in f.intervals.items()},
             "contributions": {
                 **dict.fromkeys(f.modalities),
                 **f.contributions,

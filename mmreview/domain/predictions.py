@@ -62,6 +62,12 @@ CONFLICT_FLOOR = 0.1
 WRONG_PAIR_MARK = 0.15
 
 
+#: With fewer labels of the rarer kind than this an opinion shows its interval …
+FEW_LABELS = 20
+#: … and where that is this wide too (25 to 75 % is), the labels are not enough to say.
+UNSURE_WIDTH = 0.5
+
+
 def is_conflict(bits: float | None, rank: float | None) -> bool:
     """True where two opinions differ enough to be marked. ``rank`` is the share of matched pairs
     with a smaller conflict, None where that is not known."""
@@ -88,6 +94,8 @@ class FindingPrediction:
     exclusive groups ``fused`` is ``sigmoid(logit)``.
     ``conflict`` is in bits, ``None`` unless two modalities have an opinion; ``conflict_rank`` is
     the share of matched pairs with a smaller one, ``None`` where too few pairs are known.
+    ``intervals`` hold the 90 % interval of each opinion, ``fused`` among them, where it is known;
+    ``labels`` how many labels of the rarer kind (present or absent) taught it.
     """
 
     finding: str
@@ -99,6 +107,18 @@ class FindingPrediction:
     conflict: float | None
     conflict_rank: float | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    labels: Mapping[str, int] = field(default_factory=dict)
+
+    def has_few_labels(self, opinion: str) -> bool:
+        """True where so few labels taught an opinion that its interval belongs on the screen."""
+        return self.labels.get(opinion, FEW_LABELS) < FEW_LABELS
+
+    def is_unsure(self, opinion: str) -> bool:
+        """True where the labels are not enough to say: few, and the interval is wide."""
+        low, high = self.intervals.get(opinion, (0.0, 0.0))
+        return self.has_few_labels(opinion) and high - low >= UNSURE_WIDTH
 
     @property
     def logit(self) -> float:
@@ -150,7 +170,7 @@ class Prediction:
         A finding with weights of its own keeps its stand among the others: the odds between its
         modalities change by the factor by which those of ``self.weights`` do. So the serving
         weights give the serving opinion, and a modality that gets all the weight gets it
-        everywhere.
+        everywhere. A what-if has no interval: nothing was measured of it.
         """
         if not self.reweightable:
             return self
@@ -168,7 +188,10 @@ def _reweigh(
     weights = _moved(finding.weights, before, after)
     contributions = {m: weights[m] * unit for m, unit in finding.units.items()}
     fused = sigmoid(finding.prior + sum(contributions.values()))
-    return replace(finding, fused=fused, contributions=contributions, weights=weights)
+    own = {name: bounds for name, bounds in finding.intervals.items() if name in finding.modalities}
+    return replace(
+        finding, fused=fused, contributions=contributions, weights=weights, intervals=own
+    )
 
 
 def _normalised(

@@ -21,6 +21,7 @@ from mmreview.domain.predictions import (
 )
 from mmreview.ml import device as devices
 from mmreview.ml.bundle import Bundle
+from mmreview.ml.intervals import Bounds, intervals
 from mmreview.ml.model import Model, Opinions
 from mmreview.ml.pairing import ConflictNull
 from mmreview.ml.samples import CachedFeatures
@@ -42,7 +43,9 @@ class BundlePredictor:
             ExclusiveGroup(g["name"], Exclusivity(g["kind"]), tuple(g["findings"]))
             for g in bundle.card.get("groups", ())
         )
-        self._model = model
+        self._model, self._twins = model, bundle.models[1:]
+        # Bundles from before this was counted say nothing.
+        self._rarer: dict[str, list[int]] = dict(bundle.card["counts"].get("rarer", {}))
         self._pairs = bundle.pairs
         self._features = features
 
@@ -54,7 +57,12 @@ class BundlePredictor:
             {m: [case.hashes(m) for case in cases] for m in self._model.modalities}
         )
         opinions = self._model.opinions(features, present)
-        table = _Listed(self._model, opinions)
+        table = _Listed(
+            self._model,
+            opinions,
+            intervals(opinions, [twin.opinions(features, present) for twin in self._twins]),
+            self._rarer,
+        )
         wrong = self._pairs.wrong(features, present, opinions.logits, self._model.prior)
         return [
             self._prediction(case, table, row, None if math.isnan(probability) else probability)
@@ -116,7 +124,9 @@ class BundlePredictor:
 class _Listed:
     """Opinions as nested lists: Python floats are quicker to pick one by one than arrays."""
 
-    def __init__(self, model: Model, opinions: Opinions) -> None:
+    def __init__(
+        self, model: Model, opinions: Opinions, bounds: Bounds, labels: dict[str, list[int]]
+    ) -> None:
         fused = opinions.fused
         self.modalities = model.modalities
         self.logits: list[list[float]] = opinions.log_odds.tolist()
@@ -128,6 +138,16 @@ class _Listed:
         self.own: dict[str, Any] = {m: z.tolist() for m, z in opinions.logits.items()}
         self.taught = {m: model.heads[m].taught.tolist() for m in model.modalities}
         self._weighs = model.fusion.additive
+        self.labels = labels
+        self._bounds = {name: (a.tolist(), b.tolist()) for name, (a, b) in bounds.items()}
+
+    def intervals_of(self, row: int, position: int) -> dict[str, tuple[float, float]]:
+        """The interval of each opinion that there is."""
+        found = {
+            name: (low[row][position], high[row][position])
+            for name, (low, high) in self._bounds.items()
+        }
+        return {name: pair for name, pair in found.items() if pair[0] == pair[0]}
 
     def weights_of(self, row: int) -> dict[str, float]:
         """Each modality's λ; empty where the fusion has none."""
@@ -169,4 +189,6 @@ def _finding(
         conflict=conflict,
         conflict_rank=None if null is None or conflict is None else null.rank(position, conflict),
         weights=weights,
+        intervals=table.intervals_of(row, position) if known else {},
+        labels={opinion: counts[position] for opinion, counts in table.labels.items()},
     )

@@ -132,6 +132,16 @@ def labels_needed(table: LabelTable) -> int:
     return int(np.min(lacking)) if np.size(lacking) else 2 * LEARNABLE
 
 
+def rarer_labels(samples: Samples) -> dict[str, list[int]]:
+    """By opinion (``fused`` and the modalities): how many labels of the rarer kind taught it, of
+    each finding."""
+    truths = {"fused": samples.judged, **{m: samples.truth(m) for m in samples.modalities}}
+    return {
+        name: np.minimum((truth == 1).sum(axis=0), (truth == 0).sum(axis=0)).tolist()
+        for name, truth in truths.items()
+    }
+
+
 def require_labels(table: LabelTable) -> None:
     """Raise TooFewLabels unless some finding has enough labels of both kinds to train on."""
     needed = labels_needed(table)

@@ -12,6 +12,18 @@ def percent(probability: float) -> str:
     return f"{round(100 * probability)} %"
 
 
+def percents(interval: tuple[float, float]) -> str:
+    """An interval of probabilities as whole percentages: ``32–71 %``."""
+    low, high = interval
+    return f"{round(100 * low)}–{round(100 * high)} %"
+
+
+def between(interval: tuple[float, float]) -> str:
+    """An interval in words: ``between 32 and 71 %``."""
+    low, high = interval
+    return tr("ui.findings.between", low=round(100 * low), high=round(100 * high))
+
+
 def fraction(value: float, digits: int = 2) -> str:
     """A number between 0 and 1 without its leading zero: ``.58``."""
     text = f"{value:.{digits}f}"

@@ -19,7 +19,7 @@ from mmreview.translation import tr
 from mmreview.ui import theme
 from mmreview.ui.findings.measures import measures
 from mmreview.ui.theme import UNIT
-from mmreview.ui.wording import modality, percent, signed
+from mmreview.ui.wording import between, modality, percent, percents, signed
 
 #: The split shows logits up to this far from 50 % (0.7 % to 99.3 %); more is cut off at the end.
 SPLIT_RANGE = 5.0
@@ -42,6 +42,8 @@ class Bar(QProgressBar):
         self._label = tr("ui.modality.fused") if kind == FUSED else modality(kind)
         self._thickness = 8 if kind == FUSED else 4
         self._probability: float | None = None
+        self._interval: tuple[float, float] | None = None
+        self._unsure = False
         self._absent = ""
         self._text = ""
         self.setRange(0, 100)
@@ -52,14 +54,19 @@ class Bar(QProgressBar):
         """How high the line of this bar is."""
         return measures().thin + (1 if self._kind == FUSED else 0)
 
-    def set_opinion(self, probability: float | None, *, absent: str = "") -> None:
+    def set_opinion(
+        self, probability: float | None, *, absent: str = "",
+        interval: tuple[float, float] | None = None, unsure: bool = False,
+    ) -> None:
         """Show a probability; None for no opinion, with ``absent`` saying what the case lacks.
 
-        Nothing is painted here: whoever shows a case repaints once.
+        ``interval`` is drawn as a whisker; an ``unsure`` opinion is drawn hollow and says its
+        interval instead of one number. Nothing is painted here: whoever shows a case repaints once.
         """
-        if probability == self._probability and absent == self._absent:
+        shown = (probability, absent, interval, unsure)
+        if shown == (self._probability, self._absent, self._interval, self._unsure):
             return
-        self._probability, self._absent = probability, absent
+        self._probability, self._absent, self._interval, self._unsure = shown
         if probability is None:
             self._text = "–" if absent else ""
             self.reset()
@@ -67,7 +74,13 @@ class Bar(QProgressBar):
         else:
             self._text = percent(probability)
             self.setValue(round(100 * probability))
-            self._describe(f"{self._label} {self._text}")
+            said = f"{self._label} {self._text}"
+            if interval is not None:
+                said = f"{said}, {between(interval)}"
+                if unsure:
+                    self._text = percents(interval)
+                    said = f"{self._label}: {tr('ui.findings.unsure')}, {between(interval)}"
+            self._describe(said)
 
     def _describe(self, text: str) -> None:
         self.setAccessibleName(f"{self._finding}: {text}")
@@ -107,10 +120,30 @@ class Bar(QProgressBar):
             painter.setBrush(_track(self))
             painter.drawRoundedRect(track, radius, radius)
             if self._probability is not None:
+                whole = QRectF(track)
                 track.setWidth(max(2.0, track.width() * self._probability))
-                painter.setBrush(colours.modality(self._kind))
+                colour = colours.modality(self._kind)
+                if self._unsure:
+                    painter.setPen(QPen(colour, 1))
+                    painter.setBrush(Qt.BrushStyle.NoBrush)
+                    track.adjust(0.5, 0.5, -0.5, -0.5)
+                else:
+                    painter.setBrush(colour)
                 painter.drawRoundedRect(track, radius, radius)
+                self._draw_interval(painter, whole)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _draw_interval(self, painter: QPainter, track: QRectF) -> None:
+        """A whisker over the track: a line with a tick at either end."""
+        if self._interval is None:
+            return
+        left, right = (round(track.left() + track.width() * end) + 0.5 for end in self._interval)
+        level, tick = round(track.center().y()) + 0.5, self._thickness / 2 + 1
+        for colour, width in ((_backdrop(self), 3.0), (theme.current().text, 1.0)):
+            painter.setPen(QPen(colour, width))
+            painter.drawLine(QPointF(left, level), QPointF(right, level))
+            for end in (left, right):
+                painter.drawLine(QPointF(end, level - tick), QPointF(end, level + tick))
 
     def _draw_absent(self, painter: QPainter, track: QRectF) -> None:
         """A dashed line where the track would be, and what the case lacks."""
@@ -206,6 +239,14 @@ def split_sentence(opinion: FindingPrediction | None) -> str:
         f"{part_name(name)} {signed(logit)}" for name, logit in contributions(opinion)
     )
     return f"{parts} → {percent(opinion.fused)}"
+
+
+def doubt_sentence(opinion: FindingPrediction | None) -> str:
+    """What the labels are not enough for, in words; empty where they are, or nothing is known."""
+    if opinion is None or opinion.fused is None or not opinion.is_unsure(FUSED):
+        return ""
+    interval = between(opinion.intervals[FUSED])
+    return tr("ui.findings.doubt", count=opinion.labels[FUSED], interval=interval)
 
 
 def part_name(name: str) -> str:

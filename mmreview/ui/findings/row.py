@@ -31,6 +31,7 @@ from mmreview.ui.findings.bars import (
     Bar,
     SplitStrip,
     contributions,
+    doubt_sentence,
     part_name,
     split_sentence,
 )
@@ -112,17 +113,29 @@ class FindingRow(QWidget):
         for name in known:
             if name not in self.bars:
                 self._add_bar(name)
-        self.bars[FUSED].set_opinion(opinion.fused if opinion is not None else None)
-        for name, bar in self.bars.items():
-            if name != FUSED:
-                probability = known.get(name)
-                lacks = opinion is not None and probability is None
-                bar.set_opinion(probability, absent=_absent(name) if lacks else "")
+        self._show_bars()
         self._split.set_opinion(opinion)
         self.update()
         if self.height_needed() != before:
             self._place()
             self.heightChanged.emit()
+
+    def _show_bars(self) -> None:
+        """The opinions on the bars; the selected row shows how sure each is, others where labels
+        are few."""
+        opinion = self._opinion
+        for name, bar in self.bars.items():
+            if opinion is None:
+                bar.set_opinion(None)
+                continue
+            probability = opinion.fused if name == FUSED else opinion.modalities.get(name)
+            shown = self.is_selected or opinion.has_few_labels(name)
+            bar.set_opinion(
+                probability,
+                absent=_absent(name) if probability is None and name != FUSED else "",
+                interval=opinion.intervals.get(name) if shown else None,
+                unsure=opinion.is_unsure(name),
+            )
 
     def _add_bar(self, name: str) -> None:
         bar = self.bars[name] = Bar(self.finding.name, name, self)
@@ -134,6 +147,7 @@ class FindingRow(QWidget):
             self.is_selected = selected
             self.control.set_tab_stop(selected)
             self._basis.setVisible(selected)
+            self._show_bars()
             self._place()
             self.update()
 
@@ -157,6 +171,7 @@ class FindingRow(QWidget):
         height += sum(bar.line_height() for bar in self.bars.values()) + _SPLIT + _PAD
         if self.is_selected:
             height += sizes.line + 2 if self._has_split else 0
+            height += sizes.line + 2 if doubt_sentence(self._opinion) else 0
             height += self._box_height + UNIT if self.has_conflict else 0
             height += sizes.control + 2
         return height
@@ -220,7 +235,7 @@ class FindingRow(QWidget):
         lines = [f"{finding.name}{short}: {state}", self.provenance()]
         if self.has_conflict:
             lines.append(self.conflict_sentence())
-        lines.append(split_sentence(self._opinion))
+        lines += [split_sentence(self._opinion), doubt_sentence(self._opinion)]
         return "\n".join(line for line in lines if line)
 
     def provenance(self) -> str:
@@ -311,6 +326,13 @@ class FindingRow(QWidget):
         top = self._split.geometry().bottom() + 1
         if self._has_split:
             self._paint_split(painter, QRectF(MARGIN, top + 2, self._inner, sizes.line))
+            top += sizes.line + 2
+        if doubt := doubt_sentence(self._opinion):
+            painter.setPen(theme.current().muted)
+            painter.setFont(sizes.small)
+            box = QRectF(MARGIN, top + 2, self._inner, sizes.line)
+            text = sizes.small_metrics.elidedText(doubt, _ELLIPSIS, box.width())
+            painter.drawText(box, _LEFT, text)
             top += sizes.line + 2
         if self.has_conflict:
             self._paint_conflict(painter, QRectF(MARGIN, top + UNIT, self._inner, self._box_height))

@@ -19,6 +19,7 @@ from mmreview.domain.findings import Basis, FindingSchema, State
 from mmreview.domain.predictions import Prediction
 from mmreview.domain.reads import FindingState
 from mmreview.translation import tr
+from mmreview.ui.findings.group_heading import GroupHeading
 from mmreview.ui.findings.header import Header
 from mmreview.ui.findings.row import FindingRow
 from mmreview.ui.theme import UNIT
@@ -38,6 +39,7 @@ class FindingsPanel(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._rows: list[FindingRow] = []
         self._by_name: dict[str, FindingRow] = {}
+        self._headings: dict[str, GroupHeading] = {}  # by the finding that each stands above
         self._current = -1
         self._reading = True
         self._showing = False
@@ -67,11 +69,16 @@ class FindingsPanel(QWidget):
 
     def set_schema(self, schema: FindingSchema) -> None:
         """Make one row a finding; those of an earlier schema go."""
-        for row in self._rows:
-            row.hide()
-            row.deleteLater()
+        for gone in (*self._rows, *self._headings.values()):
+            gone.hide()
+            gone.deleteLater()
         self._rows = [FindingRow(f, (IMAGE, TEXT), self._content) for f in schema.findings]
         self._by_name = {row.finding.name: row for row in self._rows}
+        self._headings = {g.findings[0]: GroupHeading(g, self._content) for g in schema.groups}
+        for heading in self._headings.values():
+            for name in heading.group.findings:
+                self._by_name[name].set_group(heading.group)
+            heading.show()
         for row in self._rows:
             row.stateClicked.connect(self._on_state_clicked)
             row.basisClicked.connect(self._on_basis_clicked)
@@ -114,6 +121,8 @@ class FindingsPanel(QWidget):
         known = {f.finding: f for f in prediction.findings} if prediction is not None else {}
         for row in self._rows:
             row.set_opinion(known.get(row.finding.name))
+        for heading in self._headings.values():
+            heading.set_opinion(prediction)
         if prediction is None:
             self._header.set_opinion(tr(status.code, **status.params), what_if=False, calm=True)
             self._header.set_wrong_pair(None)
@@ -201,6 +210,9 @@ class FindingsPanel(QWidget):
             self._rows[place].set_selected(True)
             self._rows[place].set_focused(self.hasFocus())
             self._place()
+        heading = self._headings.get(self._rows[place].finding.name)
+        if heading is not None:
+            self._scroll.ensureWidgetVisible(heading, 0, 0)
         self._scroll.ensureWidgetVisible(self._rows[place], 0, 0)
         if changed:
             self.selectionChanged.emit(self.current_finding())
@@ -263,6 +275,10 @@ class FindingsPanel(QWidget):
             return
         width, top = self._scroll.viewport().width(), 0
         for row in self._rows:
+            heading = self._headings.get(row.finding.name)
+            if heading is not None:
+                heading.setGeometry(0, top, width, heading.height_needed())
+                top += heading.height_needed()
             height = row.height_needed()
             row.setGeometry(0, top, width, height)
             top += height

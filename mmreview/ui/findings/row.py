@@ -21,7 +21,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QToolTip, QWidget
 
-from mmreview.domain.findings import Finding, State
+from mmreview.domain.findings import ExclusiveGroup, Finding, State
 from mmreview.domain.predictions import FindingPrediction
 from mmreview.domain.reads import FindingState
 from mmreview.translation import tr
@@ -35,6 +35,7 @@ from mmreview.ui.findings.bars import (
     part_name,
     split_sentence,
 )
+from mmreview.ui.findings.group_heading import draw_bracket
 from mmreview.ui.findings.measures import MARGIN, measures
 from mmreview.ui.findings.state_control import BasisControl, StateControl
 from mmreview.ui.theme import UNIT
@@ -61,6 +62,7 @@ class FindingRow(QWidget):
         self.finding = finding
         self.is_selected = False
         self._focused = False
+        self._group: ExclusiveGroup | None = None
         self._unset = FindingState(finding=finding.name, state=State.UNSET)
         self._state = self._unset
         self._unsaved = False
@@ -75,6 +77,12 @@ class FindingRow(QWidget):
         self._basis.basisClicked.connect(self.basisClicked)
         self._basis.hide()
         self._place()
+
+    def set_group(self, group: ExclusiveGroup) -> None:
+        """Belong to an exclusive group: present here is absent for the others."""
+        self._group = group
+        self.setAccessibleDescription(f"{tr(f'ui.findings.{group.kind}')}: {group.name}")
+        self.control.set_group(group.name)
 
     # --- what it shows ----------------------------------------------------------------------------
 
@@ -277,6 +285,8 @@ class FindingRow(QWidget):
         width, height = self.width(), self.height()
         painter.fillRect(self.rect(), colours.selection if self.is_selected else colours.surface)
         painter.fillRect(0, height - 1, width, 1, colours.line)
+        if self._group is not None:
+            draw_bracket(painter, height, last=self.finding.name == self._group.findings[-1])
         if self.is_selected:
             painter.fillRect(0, 0, 2, height, colours.text)
         self._paint_name(painter)

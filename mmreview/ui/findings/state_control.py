@@ -133,6 +133,13 @@ class StateControl(QWidget):
         if unsaved:
             self.update()
 
+    def set_group(self, group: str) -> None:
+        """Say that present here makes the others of an exclusive group absent."""
+        present = self._parts[READER_STATES.index(State.PRESENT)]
+        implied = tr("ui.findings.implies_absent", group=group)
+        present.setToolTip(f"{present.toolTip()}\n{implied}")
+        present.setAccessibleDescription(implied)
+
     def set_tab_stop(self, on: bool) -> None:
         """Whether Tab comes here: only into the selected row, so that leaving it is one key."""
         policy = Qt.FocusPolicy.StrongFocus if on else Qt.FocusPolicy.ClickFocus

@@ -4,11 +4,12 @@ A fused logit is an exact sum: ``prior + Σ contribution_m``, and a contribution
 ``λ_m · unit_m``. Because ``unit_m`` travels with the prediction, another weighting of the
 modalities is plain arithmetic here: no tensor is touched while a slider moves.
 
-The logit of a finding is its log-odds, but in an exclusive group: there it is the logit of a
-softmax over the group (with "none of them" at 0 where at most one holds), and the log-odds are
-``logit_k - log Σ_{j≠k} exp(logit_j)``. So contributions add up, and so do probabilities. Conflicts
-stay those of each finding (its own yes or no by either modality), so that each row's mark means the
-same with and without a group; that of a whole group is at least as large as any of them.
+In an exclusive group the model adds contributions up to the logits of a softmax over the group
+(with "none of them" at 0 where at most one holds). The log-odds of a finding are that sum less
+``log Σ_{j≠k} exp(logit_j)`` of the others, which is counted with ``prior`` here: so a fused logit
+is the log-odds everywhere, contributions add up to it, and probabilities add up too. Conflicts stay
+those of each finding (its own yes or no by either modality), so that each row's mark means the same
+with and without a group; that of a whole group is at least as large as any of them.
 """
 
 from __future__ import annotations
@@ -90,8 +91,7 @@ class FindingPrediction:
     ``modalities`` maps each modality to its own calibrated probability, ``None`` where the case
     lacks it. ``units`` maps each present modality to its logit contribution at weight 1 and
     ``weights`` to the finding's own λ, so that ``contributions[m] == weights[m] * units[m]`` and
-    ``logit == prior + Σ contributions``; empty ``weights`` are the prediction's. Outside of
-    exclusive groups ``fused`` is ``sigmoid(logit)``.
+    ``logit(fused) == prior + Σ contributions``; empty ``weights`` are the prediction's.
     ``conflict`` is in bits, ``None`` unless two modalities have an opinion; ``conflict_rank`` is
     the share of matched pairs with a smaller one, ``None`` where too few pairs are known.
     ``intervals`` hold the 90 % interval of each opinion, ``fused`` among them, where it is known;
@@ -121,9 +121,9 @@ class FindingPrediction:
         return self.has_few_labels(opinion) and high - low >= UNSURE_WIDTH
 
     @property
-    def logit(self) -> float:
-        """What the contributions add up to."""
-        return self.prior + sum(self.contributions.values())
+    def added(self) -> float:
+        """What the modalities contribute together."""
+        return math.fsum(self.contributions.values())
 
     @property
     def in_conflict(self) -> bool:
@@ -176,8 +176,26 @@ class Prediction:
             return self
         moved = tuple(_reweigh(f, self.weights, weights) for f in self.findings)
         return replace(
-            self, weights=dict(weights), what_if=True, findings=_normalised(moved, self.groups)
+            self, weights=dict(weights), what_if=True, findings=self._shared(moved)
         )
+
+    def _shared(self, moved: tuple[FindingPrediction, ...]) -> tuple[FindingPrediction, ...]:
+        """``moved``, with each group's opinions one distribution again: the softmax's logits,
+        which the log of the opinions is up to what is common to them, moved with their sums."""
+        before = {f.finding: f for f in self.findings}
+        after = {f.finding: f for f in moved}
+        for group in self.groups:
+            known = {n: before[n].fused or _LEAST for n in group.findings if _spoken(before, n)}
+            one_of = group.kind is Exclusivity.ONE_OF
+            none = 0.0 if one_of else math.log(max(1.0 - math.fsum(known.values()), _LEAST))
+            logits = {
+                name: math.log(max(chance, _LEAST)) - none + after[name].added - before[name].added
+                for name, chance in known.items()
+            }
+            for name, chance in distribution(logits, one_of=one_of).items():
+                prior = _log_odds(chance) - after[name].added
+                after[name] = replace(after[name], fused=chance, prior=prior)
+        return tuple(after.values())
 
 
 def _reweigh(
@@ -194,21 +212,16 @@ def _reweigh(
     )
 
 
-def _normalised(
-    findings: tuple[FindingPrediction, ...], groups: tuple[ExclusiveGroup, ...]
-) -> tuple[FindingPrediction, ...]:
-    """The findings with the fused opinions of each group made one distribution of their logits."""
-    changed: dict[str, float] = {}
-    for group in groups:
-        logits = {
-            f.finding: f.logit
-            for f in findings
-            if f.finding in group.findings and f.fused is not None
-        }
-        changed |= distribution(logits, one_of=group.kind is Exclusivity.ONE_OF)
-    return tuple(
-        replace(f, fused=changed[f.finding]) if f.finding in changed else f for f in findings
-    )
+#: A chance that counts as none at all where its logarithm is needed.
+_LEAST = 1e-13
+
+
+def _spoken(findings: Mapping[str, FindingPrediction], name: str) -> bool:
+    return name in findings and findings[name].fused is not None
+
+
+def _log_odds(probability: float) -> float:
+    return math.log(max(probability, _LEAST) / max(1.0 - probability, _LEAST))
 
 
 def distribution(logits: Mapping[str, float], *, one_of: bool) -> dict[str, float]:

@@ -137,6 +137,7 @@ class _Listed:
         self.shares: dict[str, Any] = {m: s.tolist() for m, s in fused.shares.items()}
         self.own: dict[str, Any] = {m: z.tolist() for m, z in opinions.logits.items()}
         self.taught = {m: model.heads[m].taught.tolist() for m in model.modalities}
+        self.shared = {c for head in model.groups for c in head.group.columns}
         self._weighs = model.fusion.additive
         self.labels = labels
         self._bounds = {name: (a.tolist(), b.tolist()) for name, (a, b) in bounds.items()}
@@ -184,7 +185,7 @@ def _finding(
         fused=sigmoid(total) if known else None,
         modalities=modalities,
         contributions=contributions,
-        prior=table.prior[row][position] if known else 0.0,
+        prior=_prior(table, row, position, contributions) if known else 0.0,
         units=units,
         conflict=conflict,
         conflict_rank=None if null is None or conflict is None else null.rank(position, conflict),
@@ -192,3 +193,12 @@ def _finding(
         intervals=table.intervals_of(row, position) if known else {},
         labels={opinion: counts[position] for opinion, counts in table.labels.items()},
     )
+
+
+def _prior(
+    table: _Listed, row: int, position: int, contributions: Mapping[str, float]
+) -> float:
+    """What the contributions start from; in an exclusive group less what speaks for the others."""
+    if position in table.shared:
+        return table.logits[row][position] - math.fsum(contributions.values())
+    return table.prior[row][position]

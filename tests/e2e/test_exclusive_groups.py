@@ -1,6 +1,7 @@
 """A diagnosis of which exactly one holds, from the schema file to the export, by the commands."""
 
 import json
+import math
 
 import pytest
 from typer.testing import CliRunner
@@ -63,6 +64,9 @@ def test_opinions_of_a_diagnosis_add_up(project):
     said("predict", project, "--out", out)
     for line in out.read_text().splitlines():
         findings = json.loads(line)["findings"]
+        for finding in findings.values():
+            total = math.fsum(v for v in finding["contributions"].values() if v is not None)
+            assert finding["fused"] == pytest.approx(1 / (1 + math.exp(-total)), abs=1e-9)
         for opinion in ("fused", "text"):
             chances = [findings[name][opinion] for name in WORDS]
             assert sum(chances) == pytest.approx(1, abs=1e-9)

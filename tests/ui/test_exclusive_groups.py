@@ -3,9 +3,12 @@
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
 
-from mmreview.domain.errors import WriteFailed
+from mmreview.domain.errors import Message, WriteFailed
 from mmreview.domain.findings import ExclusiveGroup, Exclusivity, Finding, FindingSchema, State
+from mmreview.domain.predictions import FindingPrediction, Prediction
+from mmreview.ui.findings.group_heading import GroupHeading
 from tests.fakes import make_project
 
 P, A, U, UNSET = State.PRESENT, State.ABSENT, State.UNCERTAIN, State.UNSET
@@ -81,3 +84,53 @@ def test_what_could_not_be_saved_is_marked_for_the_whole_group_and_given_back(wi
     assert shown(window, "Left", "Right") == [UNSET, UNSET]
     assert window.session.saving.is_settled
     window.session.desk.reviewing._events.append_together = real
+
+
+def child(window, name):
+    found = window.page.findings.findChild(QWidget, name)
+    assert found is not None, name
+    return found
+
+
+def test_a_heading_stands_above_each_group_and_says_what_it_is(window):
+    above, first = child(window, "group.Severity"), child(window, "row.None")
+    assert above.accessibleName() == "one of: Severity. None, Mild, Severe"
+    assert above.geometry().bottom() + 1 == first.geometry().top()
+    assert "at most one of: Side. Left, Right" in child(window, "group.Side").accessibleName()
+    assert child(window, "row.Severe").accessibleDescription() == "one of: Severity"
+    assert child(window, "row.Edema").accessibleDescription() == ""
+    present = child(window, "finding.Mild.present")
+    assert "The others of “Severity” become absent" in present.toolTip()
+    assert "become absent" not in child(window, "finding.Edema.present").toolTip()
+
+
+def opinion(name, fused):
+    return FindingPrediction(
+        name, fused, {"image": fused, "text": None}, {"image": 0.5}, -1.0, {"image": 0.5}, None
+    )
+
+
+def test_the_heading_says_how_likely_none_of_them_is(window):
+    found = (opinion("Left", 0.2), opinion("Right", 0.3), opinion("Mild", 0.5))
+    panel = window.page.findings
+    panel.set_prediction(Prediction("c", 1, {}, found), Message("prediction.ready"))
+    assert child(window, "group.Side").accessibleName().endswith("none of them 50 %")
+    assert "none of them" not in child(window, "group.Severity").accessibleName()
+    assert "others −1.00" in child(window, "split.Mild").accessibleName()
+    panel.set_prediction(None, Message("prediction.pending"))
+    assert "none of them" not in child(window, "group.Side").accessibleName()
+
+
+def test_the_arrows_go_through_a_group_as_before(window):
+    window.page.findings.select("Edema")
+    seen = []
+    for _ in range(5):
+        QTest.keyClick(window.page.findings, Qt.Key.Key_Down)
+        seen.append(window.page.findings.current_finding())
+    assert seen == ["None", "Mild", "Severe", "Left", "Right"]
+
+
+def test_another_schema_takes_the_headings_away(window):
+    window.page.findings.set_schema(FindingSchema("plain", SCHEMA.findings))
+    shown = [w for w in window.page.findings.findChildren(GroupHeading) if w.isVisible()]
+    assert shown == []

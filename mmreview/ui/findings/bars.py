@@ -167,11 +167,13 @@ class SplitStrip(QWidget):
         self.setObjectName(f"split.{finding}")
         self._finding = finding
         self._parts: list[tuple[str, float]] = []
+        self.exclusive = False
 
     def set_opinion(self, opinion: FindingPrediction | None) -> None:
         """Show the contributions to one fused opinion, or nothing."""
         self._parts = contributions(opinion)
-        self.setAccessibleName(f"{self._finding}: {split_sentence(opinion)}")
+        said = split_sentence(opinion, exclusive=self.exclusive)
+        self.setAccessibleName(f"{self._finding}: {said}")
 
     def paintEvent(self, _: QPaintEvent) -> None:
         """Draw the parts outward from zero, and the sum."""
@@ -231,12 +233,13 @@ def contributions(opinion: FindingPrediction | None) -> list[tuple[str, float]]:
     return [*((name, parts[name]) for name in order), ("prior", opinion.prior)]
 
 
-def split_sentence(opinion: FindingPrediction | None) -> str:
+def split_sentence(opinion: FindingPrediction | None, *, exclusive: bool = False) -> str:
     """The exact numbers: ``image +1.21, report −0.44, prior −0.80 → 57 %``."""
     if opinion is None or opinion.fused is None:
         return ""
     parts = ", ".join(
-        f"{part_name(name)} {signed(logit)}" for name, logit in contributions(opinion)
+        f"{part_name(name, exclusive=exclusive)} {signed(logit)}"
+        for name, logit in contributions(opinion)
     )
     return f"{parts} → {percent(opinion.fused)}"
 
@@ -249,6 +252,9 @@ def doubt_sentence(opinion: FindingPrediction | None) -> str:
     return tr("ui.findings.doubt", count=opinion.labels[FUSED], interval=interval)
 
 
-def part_name(name: str) -> str:
-    """A contribution's name inside a sentence."""
-    return tr("ui.findings.prior") if name == "prior" else modality(name).lower()
+def part_name(name: str, *, exclusive: bool = False) -> str:
+    """A contribution's name inside a sentence. In an exclusive group the prior counts what speaks
+    for the others as well."""
+    if name == "prior":
+        return tr("ui.findings.others") if exclusive else tr("ui.findings.prior")
+    return modality(name).lower()

@@ -81,6 +81,7 @@ class FindingRow(QWidget):
     def set_group(self, group: ExclusiveGroup) -> None:
         """Belong to an exclusive group: present here is absent for the others."""
         self._group = group
+        self._split.exclusive = True
         self.setAccessibleDescription(f"{tr(f'ui.findings.{group.kind}')}: {group.name}")
         self.control.set_group(group.name)
 
@@ -243,7 +244,8 @@ class FindingRow(QWidget):
         lines = [f"{finding.name}{short}: {state}", self.provenance()]
         if self.has_conflict:
             lines.append(self.conflict_sentence())
-        lines += [split_sentence(self._opinion), doubt_sentence(self._opinion)]
+        split = split_sentence(self._opinion, exclusive=self._split.exclusive)
+        lines += [split, doubt_sentence(self._opinion)]
         return "\n".join(line for line in lines if line)
 
     def provenance(self) -> str:
@@ -361,7 +363,7 @@ class FindingRow(QWidget):
         opinion = self._opinion
         total = percent(opinion.fused) if opinion and opinion.fused is not None else ""
         for name, logit in contributions(opinion):
-            text = f"{part_name(name)} {signed(logit)}"
+            text = f"{part_name(name, exclusive=self._split.exclusive)} {signed(logit)}"
             painter.setPen(colours.muted if name == "prior" else colours.modality(name))
             painter.drawText(box, _LEFT, text)
             box.setLeft(box.left() + sizes.number_metrics.horizontalAdvance(text) + 3 * UNIT)

@@ -132,27 +132,35 @@ def test_a_case_with_one_modality_has_exactly_its_opinion(trained):
         assert finding.fused == finding.modalities["image"]
 
 
-def test_contributions_add_up_to_the_logits_of_the_softmax(trained):
+def test_contributions_add_up_to_the_log_odds(trained):
     world, rounds, version, _ = trained
     for prediction in rounds.load(version).predict([world.case(i) for i in range(5)]):
-        for group in GROUPS:
-            logits = np.array([f.logit for f in prediction.findings if f.finding in group.findings])
-            chances = normalised(logits[None], one_of=group.kind == "one_of")[0]
-            np.testing.assert_allclose(chances, fused(prediction, group), atol=1e-9)
-        last = prediction.findings[5]
-        assert last.fused == pytest.approx(1 / (1 + np.exp(-last.logit)), abs=1e-9)
+        for f in prediction.findings:
+            assert f.fused == pytest.approx(1 / (1 + np.exp(-f.prior - f.added)), abs=1e-9)
+            for m, weight in f.weights.items():
+                assert f.contributions[m] == weight * f.units[m]
 
 
-def test_the_slider_moves_the_whole_distribution(trained):
+def test_the_slider_moves_the_whole_distribution_exactly(trained):
     world, rounds, version, _ = trained
-    [prediction] = rounds.load(version).predict([world.case(4)])
+    predictor = rounds.load(version)
+    [prediction] = predictor.predict([world.case(4)])
     same = prediction.reweighted(prediction.weights)
     for before, after in zip(prediction.findings, same.findings, strict=True):
-        assert after.fused == pytest.approx(before.fused, abs=1e-9)
-    moved = prediction.reweighted({"image": 1.0, "text": 0.0})
-    assert sum(fused(moved, GROUPS[0])) == pytest.approx(1, abs=1e-9)
-    if prediction.reweightable:
-        assert fused(moved, GROUPS[0]) != fused(prediction, GROUPS[0])
+        assert after.fused == pytest.approx(before.fused, abs=1e-12)
+    if not prediction.reweightable:
+        return
+    wished = {"image": 0.9, "text": 0.1}
+    moved = prediction.reweighted(wished)
+    features, present = predictor._read({m: [h[4]] for m, h in world.hashes.items()})
+    raw = predictor._model.opinions(features, present).fused
+    shares = {m: [f.weights[m] for f in moved.findings] for m in wished}
+    logits = raw.prior + sum(shares[m] * raw.units[m] for m in wished)
+    for group, columns in zip(GROUPS, ([0, 1, 2], [3, 4]), strict=True):
+        expected = normalised(logits[:, columns], one_of=group.kind == "one_of")[0]
+        np.testing.assert_allclose(fused(moved, group), expected, atol=1e-9)
+        for f in moved.findings:
+            assert f.fused == pytest.approx(1 / (1 + np.exp(-f.prior - f.added)), abs=1e-9)
 
 
 def test_the_card_measures_the_classes(trained):

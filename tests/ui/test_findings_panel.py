@@ -324,6 +324,49 @@ def test_a_ranked_conflict_says_how_rare_it_is(panel):
     assert not row.has_conflict
 
 
+def filled(widget, colour) -> int:
+    """How many points of the bar's own line have its colour."""
+    image = widget.grab().toImage()
+    level = image.height() // 2
+    return sum(image.pixelColor(x, level) == colour for x in range(60, image.width() - 60))
+
+
+def test_few_labels_show_how_sure_an_opinion_is_and_many_only_when_selected(panel):
+    bounds = {"fused": (0.41, 0.71), "image": (0.8, 0.95), "text": (0.02, 0.3)}
+    many = replace(opinion("Edema"), intervals=bounds, labels=dict.fromkeys(bounds, 60))
+    few = replace(many, labels=dict.fromkeys(bounds, 6))
+    panel.select("Finding A")
+    fused = bar(panel, "Edema", "fused")
+    panel.show_case({}, prediction(Edema=many), READY)
+    assert fused.accessibleDescription() == "Fused 57 %"
+    panel.show_case({}, prediction(Edema=few), READY)
+    assert fused.accessibleDescription() == "Fused 57 %, between 41 and 71 %"
+    panel.show_case({}, prediction(Edema=many), READY)
+    panel.select("Edema")
+    assert fused.accessibleDescription() == "Fused 57 %, between 41 and 71 %"
+
+
+def test_not_enough_labels_is_an_opinion(panel, dark):
+    sure = opinion("Edema", 0.9, 0.2)
+    bounds = {"fused": (0.1, 0.9), "image": (0.25, 0.97), "text": (0.1, 0.3)}
+    doubt = replace(sure, intervals=bounds, labels=dict.fromkeys(bounds, 6))
+    panel.select("Edema")
+    image = bar(panel, "Edema", "image")
+    row = image.parentWidget()
+    panel.show_case({}, prediction(Edema=sure), READY)
+    full, height = filled(image, dark.image), row.height_needed()
+    panel.show_case({}, prediction(Edema=doubt), READY)
+    assert filled(image, dark.image) < full / 4, "hollow"
+    assert image.accessibleDescription() == (
+        "Image: not enough labels to say, between 25 and 97 %"
+    )
+    assert row.height_needed() > height
+    assert "Not enough labels to say (only 6): between 10 and 90 %" in row.summary()
+    assert bar(panel, "Edema", "text").accessibleDescription() == (
+        "Report 20 %, between 10 and 30 %"
+    )
+
+
 def test_the_header_asks_about_a_wrong_pair_only_where_it_is_likely(panel, dark):
     top = panel.findChild(QWidget, "findingsHeader")
     panel.show_case({}, replace(prediction(), wrong_pair=0.05), READY)

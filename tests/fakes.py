@@ -38,6 +38,10 @@ class FakeFeatures:
     def __init__(self):
         self.encoded = None  # None: everything is; else the keys that are
 
+    def join(self, modality):
+        if modality not in self.modalities:
+            self.modalities = (*self.modalities, modality)
+
     def missing(self, cases):
         return [] if self.encoded is None else [c for c in cases if c.key not in self.encoded]
 
@@ -65,6 +69,13 @@ class FakePredictor:
     def __init__(self, version, findings):
         self.version = version
         self.findings = findings
+
+    @property
+    def modalities(self):
+        return tuple(self.weights)
+
+    def value_parts(self, case):
+        return {}
 
     def predict(self, cases):
         return [self._case(case.id, {m: case.hashes(m) for m in self.weights}) for case in cases]

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from mmreview.domain.clinical import read_values, values_sha256
+
 #: The registered modalities that a case carries itself. Others join by registration.
 IMAGE = "image"
 TEXT = "text"
+#: Age, sex, temperature … where a project's metadata have them (see ``domain.clinical``).
+CLINICAL = "clinical"
 
 
 class Partition(StrEnum):
@@ -63,9 +67,13 @@ class Case:
     @property
     def modalities(self) -> tuple[str, ...]:
         """The modalities that are there."""
-        return tuple(
-            name for name, there in ((IMAGE, bool(self.images)), (TEXT, bool(self.report))) if there
-        )
+        there = {IMAGE: self.images, TEXT: self.report, CLINICAL: self.clinical}
+        return tuple(name for name, content in there.items() if content)
+
+    @property
+    def clinical(self) -> Mapping[str, float]:
+        """The clinical values that the metadata hold, by name, in the order they are shown."""
+        return read_values(self.metadata).values
 
     def hashes(self, modality: str) -> tuple[str, ...]:
         """The content hashes whose features stand for ``modality``."""
@@ -73,6 +81,8 @@ class Case:
             return tuple(image.sha256 for image in self.images)
         if modality == TEXT and self.report_sha256:
             return (self.report_sha256,)
+        if modality == CLINICAL and (values := self.clinical):
+            return (values_sha256(values),)
         return ()
 
 

@@ -18,7 +18,8 @@ class LabelTable:
 
     ``targets`` is (cases, findings) float32: 1 present, 0 absent, NaN where nothing trains
     (unset, uncertain, not assessable). ``corrected`` is bool of the same shape: a reader said so.
-    ``basis`` is int8 of the same shape: bit 0 the image may learn it, bit 1 the text may.
+    ``basis`` is int8 of the same shape: bit 0 the image may learn it, bit 1 the text may, bit 2 the
+    clinical values may.
     ``hashes[m][i]`` are the content hashes of case ``i`` for modality ``m``, empty if absent.
     ``through_seq`` is the last event that the table knows of.
     """

@@ -274,6 +274,10 @@ class Features(Protocol):
 
     modalities: tuple[str, ...]
 
+    def join(self, modality: str) -> None:
+        """Encode cases by a further registered modality from now on; it may have joined before."""
+        ...
+
     def missing(self, cases: Sequence[Case]) -> list[Case]:
         """Those of ``cases`` that lack at least one feature. Imports no encoder."""
         ...
@@ -297,6 +301,7 @@ class Predictor(Protocol):
 
     version: int
     findings: tuple[str, ...]
+    modalities: tuple[str, ...]
     weights: Mapping[str, float]
     weights_cv: Mapping[str, float]
     weights_learned: Mapping[str, float]
@@ -305,6 +310,11 @@ class Predictor(Protocol):
     def predict(self, cases: Sequence[Case]) -> list[Prediction]:
         """One prediction a case, from cached features only. A modality whose features are not
         cached counts as absent (call ``Features.encode`` first to have it)."""
+        ...
+
+    def value_parts(self, case: Case) -> Mapping[str, Mapping[str, float]]:
+        """What each clinical value of a case adds to each finding's own clinical logit: finding
+        to name to logit. Empty where the version knows no clinical values."""
         ...
 
     def score(self, hashes: Mapping[str, Sequence[tuple[str, ...]]]) -> ScoreTable:

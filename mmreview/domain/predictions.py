@@ -140,7 +140,9 @@ class Prediction:
     or a fusion without one). ``what_if`` is True once a person has moved the slider.
     ``wrong_pair`` is the probability that image and report are of different patients;
     ``conflict_rank`` the share of matched pairs whose largest conflict is smaller. ``groups`` are
-    the findings that share one distribution.
+    the findings that share one distribution. ``value_parts`` is what each clinical value adds to
+    the clinical logit, by finding: from what that opinion would be without any value to what it is
+    (before the findings of a group are brought to one distribution).
     """
 
     case: str
@@ -152,6 +154,7 @@ class Prediction:
     wrong_pair: float | None = None
     conflict_rank: float | None = None
     groups: tuple[ExclusiveGroup, ...] = ()
+    value_parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def is_wrong_pair(self) -> bool:

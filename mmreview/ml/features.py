@@ -29,7 +29,7 @@ from mmreview.ml import device as devices
 from mmreview.ml.cache import FeatureCache, MappedBlockFiles
 from mmreview.ml.encoders.batching import Batcher
 from mmreview.ml.encoders.card import FULL, MIXED, Encoder, EncoderCard, Item, Placement
-from mmreview.ml.encoders.registry import DEFAULT_ENCODERS
+from mmreview.ml.encoders.registry import DEFAULT_ENCODERS, FURTHER_ENCODERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,6 +86,13 @@ class EncodedFeatures:
         self._failed: set[tuple[str, str]] = set()
         self._lock = threading.RLock()
 
+    def join(self, modality: str) -> None:
+        """Encode cases by this modality too from now on (see ``FURTHER_ENCODERS``)."""
+        with self._lock:
+            if modality not in self._cards:
+                self._cards = {**self._cards, modality: FURTHER_ENCODERS[modality]}
+                self.modalities = tuple(self._cards)
+
     # --- what the fusion reads ----------------------------------------------------------------
 
     def width(self, modality: str) -> int:
@@ -95,6 +102,11 @@ class EncodedFeatures:
     def blocks(self, modality: str) -> tuple[int, ...]:
         """The widths of the parts of a modality's features, which heads weigh apart."""
         return self._cards[modality].blocks
+
+    @property
+    def marked(self) -> frozenset[str]:
+        """The modalities whose features are values and then marks that each is there."""
+        return frozenset(m for m, card in self._cards.items() if card.marked)
 
     def fingerprint(self, modality: str) -> str:
         """The cache key as sha256 (hex): encoder, weights, preprocessing, view, numeric backend.

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from mmreview.ml.calibration import pooled_slope
 from mmreview.ml.metrics import element_log_loss
 from mmreview.ml.solver import Columns, Design, Solution, Trace, mean_trace, solve
+from mmreview.ml.standards import MarkedStandard, Standard
 
 Array = NDArray[np.float32]
 
@@ -32,7 +33,6 @@ Array = NDArray[np.float32]
 SPREADS = (0.1, 0.3, 1.0, 3.0, 10.0)
 #: A finding with fewer labels of either kind gets its prior instead of a head.
 LEAST = 3
-_BLOCK = 1024
 _SEARCH_ROWS = 1500
 _SEARCH_FINDINGS = 8
 _SEARCH_FOLDS = 3
@@ -66,7 +66,7 @@ class HeadFit:
 class Lesson:
     """What one head learns from: (n, width) features with ``present`` rows, (n, findings) targets
     and teaching weights, (n,) folds. ``blocks`` are the widths of the features' blocks, in order;
-    none is one block."""
+    none is one block. ``marked`` features are values and then marks that each is there."""
 
     features: Array
     present: NDArray[np.bool_]
@@ -75,6 +75,7 @@ class Lesson:
     folds: NDArray[np.int8]
     fold_count: int
     blocks: tuple[int, ...] = ()
+    marked: bool = False
 
     @property
     def slices(self) -> list[slice]:
@@ -82,52 +83,6 @@ class Lesson:
         widths = self.blocks or (self.features.shape[1],)
         ends = np.cumsum(widths).tolist()
         return [slice(end - width, end) for end, width in zip(ends, widths, strict=True)]
-
-
-@dataclass(frozen=True)
-class _Standard:
-    """Mean and scale of the features; a feature that does not vary has scale 0: it is left out."""
-
-    mean: Array
-    scale: Array
-
-    @classmethod
-    def of(cls, features: Array, rows: NDArray[np.intp]) -> Generator[Trace, None, _Standard]:
-        """The moments of ``rows``, added up around the first of them for precision."""
-        centre = features[rows[0]].astype(np.float64)
-        total, square = np.zeros(len(centre)), np.zeros(len(centre))
-        for begin in range(0, len(rows), _BLOCK):
-            part = features[rows[begin : begin + _BLOCK]] - centre
-            total += part.sum(axis=0)
-            square += np.einsum("nd,nd->d", part, part)
-            yield Trace(0)
-        shift = total / len(rows)
-        mean = centre + shift
-        spread = np.sqrt(np.maximum(square / len(rows) - shift**2, 0.0))
-        dull = spread <= 1e-5 * (np.abs(mean) + 1e-3)
-        inverse = np.where(dull, 0.0, 1.0 / np.where(dull, 1.0, spread))
-        return cls(mean.astype(np.float32), inverse.astype(np.float32))
-
-    def apply(self, features: Array, rows: NDArray[np.intp]) -> Generator[Trace, None, Array]:
-        """Standardised copies of ``rows``, a block at a time."""
-        result = np.empty((len(rows), features.shape[1]), np.float32)
-        for begin in range(0, len(rows), _BLOCK):
-            block = slice(begin, begin + _BLOCK)
-            np.subtract(features[rows[block]], self.mean, out=result[block])
-            result[block] *= self.scale
-            yield Trace(0)
-        return result
-
-    def raw(self, weights: Array, bias: Array) -> tuple[Array, NDArray[np.float64]]:
-        """Weights on standardised features as weights on raw ones."""
-        raw = weights * self.scale[:, None]
-        return raw, bias.astype(np.float64) - self.mean.astype(np.float64) @ raw
-
-    def standard(self, head: Head) -> tuple[Array, Array]:
-        """The other way, for a warm start."""
-        scale = np.where(self.scale > 0, 1.0 / np.where(self.scale > 0, self.scale, 1), 0)
-        bias = head.bias + self.mean.astype(np.float64) @ head.weights
-        return (head.weights * scale[:, None]).astype(np.float32), bias.astype(np.float32)
 
 
 def fit_head(
@@ -149,7 +104,8 @@ def fit_head(
         empty = Head(np.zeros((width, findings), np.float32), np.zeros(findings), taught)
         return HeadFit((empty,) * (1 + lesson.fold_count), held_out, spread or 0.0)
     folds = lesson.folds[rows]
-    standard = yield from _Standard.of(lesson.features, rows)
+    kind = MarkedStandard if lesson.marked else Standard
+    standard: Standard = yield from kind.of(lesson.features, rows)
     features = yield from standard.apply(lesson.features, rows)
     targets, weights = targets[:, taught], weights[:, taught]
     blocks = [features[:, block] for block in lesson.slices]
@@ -162,7 +118,7 @@ def fit_head(
     columns = _columns(targets, weights, folds, lesson.fold_count)
     warm = None
     if start is not None and len(start) == 1 + lesson.fold_count:
-        pairs = [standard.standard(head) for head in start]
+        pairs = [standard.standard(head.weights, head.bias) for head in start]
         whole = np.hstack([w[:, taught] for w, _ in pairs]) * np.float32(len(blocks))
         bias = np.concatenate([b[taught] for _, b in pairs])
         warm = [(whole[block], bias) for block in lesson.slices]
@@ -279,7 +235,7 @@ def _unlabelled(
 
 
 def _heads(
-    solution: Solution, standard: _Standard, taught: NDArray[np.bool_], count: int
+    solution: Solution, standard: Standard, taught: NDArray[np.bool_], count: int
 ) -> tuple[Head, ...]:
     heads = []
     each = int(taught.sum())

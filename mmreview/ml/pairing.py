@@ -186,7 +186,7 @@ def learn_pairs(
     folds: NDArray[np.int8], prior: Floats, *, seed: int,
 ) -> Generator[None, None, PairEvidence]:
     """All that a version can know of pairs (see ``conflict_null`` and ``fit_pairs``)."""
-    rows = samples.complete
+    rows = np.sum([samples.present[m] for m in samples.modalities], axis=0) > 1
     null = conflict_null({m: z[rows] for m, z in logits.items()}, taught)
     yield
     head = yield from fit_pairs(samples, logits, folds, prior, seed=seed)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmreview.domain.cases import Case
+from mmreview.domain.cases import CLINICAL, Case
 from mmreview.domain.findings import ExclusiveGroup, Exclusivity
 from mmreview.domain.predictions import (
     FindingPrediction,
@@ -21,6 +21,7 @@ from mmreview.domain.predictions import (
 )
 from mmreview.ml import device as devices
 from mmreview.ml.bundle import Bundle
+from mmreview.ml.encoders.clinical import value_parts
 from mmreview.ml.intervals import Bounds, intervals
 from mmreview.ml.model import Model, Opinions
 from mmreview.ml.pairing import ConflictNull
@@ -43,6 +44,7 @@ class BundlePredictor:
             ExclusiveGroup(g["name"], Exclusivity(g["kind"]), tuple(g["findings"]))
             for g in bundle.card.get("groups", ())
         )
+        self.modalities: tuple[str, ...] = model.modalities
         self._model, self._twins = model, bundle.models[1:]
         # Bundles from before this was counted say nothing.
         self._rarer: dict[str, list[int]] = dict(bundle.card["counts"].get("rarer", {}))
@@ -68,6 +70,20 @@ class BundlePredictor:
             self._prediction(case, table, row, None if math.isnan(probability) else probability)
             for row, (case, probability) in enumerate(zip(cases, wrong.tolist(), strict=True))
         ]
+
+    def value_parts(self, case: Case) -> dict[str, dict[str, float]]:
+        """What each clinical value adds to each finding's own clinical logit (see the port)."""
+        values = case.clinical if CLINICAL in self.modalities else {}
+        if not values:
+            return {}
+        head, calibration = self._model.heads[CLINICAL], self._model.calibrations[CLINICAL]
+        parts = value_parts(values, head.weights, calibration.slope)
+        listed = {name: part.tolist() for name, part in parts.items()}
+        return {
+            finding: {name: part[position] for name, part in listed.items()}
+            for position, finding in enumerate(self.findings)
+            if head.taught[position]
+        }
 
     def score(self, hashes: Mapping[str, Sequence[tuple[str, ...]]]) -> ScoreTable:
         """``predict`` without the explanation, as columns; in blocks, so that memory does not

@@ -132,6 +132,7 @@ def lesson_of(samples: Samples, modality: str, folds: NDArray[np.int8]) -> Lesso
         folds=folds,
         fold_count=int(folds.max()) + 1,
         blocks=samples.blocks.get(modality, ()),
+        marked=modality in samples.marked,
     )
 
 
@@ -143,7 +144,8 @@ def _fit_heads(
     for m in samples.modalities:
         start = None
         if ancestor is not None and len(ancestor.models) == int(folds.max()) + 2:
-            start = [model.heads[m] for model in ancestor.models]
+            known = [model.heads[m] for model in ancestor.models if m in model.heads]
+            start = known or None  # a parent from before the project had this modality
         spread = None if recipe.spreads is None else recipe.spreads.get(m)
         lesson = lesson_of(samples, m, folds)
         working[m] = fit_head(lesson, seed=recipe.seed, spread=spread, start=start)

@@ -32,6 +32,8 @@ class CachedFeatures(Protocol):
     """The read side of the feature cache (``ml.features``)."""
 
     modalities: tuple[str, ...]
+    #: Modalities whose features are values and then marks that each is there.
+    marked: frozenset[str]
 
     def width(self, modality: str) -> int:
         """How many numbers describe one case."""
@@ -56,7 +58,8 @@ class CachedFeatures(Protocol):
 class Samples:
     """Labelled cases with features. Arrays have one row a case; ``features[m]`` is (n, width)
     with zeros where ``present[m]`` is False; ``targets`` is (n, findings) with NaN unlabelled.
-    ``blocks[m]`` are the widths of the parts of ``features[m]`` (see ``heads``)."""
+    ``blocks[m]`` are the widths of the parts of ``features[m]`` (see ``heads``); ``marked`` are the
+    modalities whose features are values and then marks that each is there."""
 
     modalities: tuple[str, ...]
     features: dict[str, NDArray[np.float32]]
@@ -67,6 +70,7 @@ class Samples:
     corrected: NDArray[np.bool_]
     basis: NDArray[np.int8]
     blocks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    marked: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -83,6 +87,7 @@ class Samples:
             corrected=self.corrected[rows],
             basis=self.basis[rows],
             blocks=self.blocks,
+            marked=self.marked,
         )
 
     @property
@@ -179,6 +184,7 @@ def gather(
         corrected=np.asarray(table.corrected, bool)[rows],
         basis=np.asarray(table.basis, np.int8)[rows],
         blocks={m: features.blocks(m) for m in modalities},
+        marked=features.marked,
     )
 
 

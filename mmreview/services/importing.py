@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmreview.domain.cases import ImageRef, Partition
+from mmreview.domain.cases import CLINICAL, ImageRef, Partition
+from mmreview.domain.clinical import read_values
 from mmreview.domain.errors import (
     FindingNotFound,
     ImageUnreadable,
@@ -115,7 +116,7 @@ class Importing:
                 images=images,
                 pool=pool,
                 paths=ImagePaths(reader.root, confined=not options.reference),
-                draw=_Draw.of(self._preferences),
+                preferences=self._preferences,
                 total=reader.count(),
             )
             yield from intake.take(reader.rows())
@@ -171,13 +172,14 @@ class _Intake:
 
     def __init__(
         self, *, cases: CaseStore, images: ImageShelf, pool: ThreadPoolExecutor,
-        paths: ImagePaths, draw: _Draw, total: int,
+        paths: ImagePaths, preferences: PreferenceStore, total: int,
     ) -> None:
         self._cases = cases
         self._images = images
         self._pool = pool
         self._paths = paths
-        self._draw = draw
+        self._preferences = preferences
+        self._draw = _Draw.of(preferences)
         self._total = total
         self._done = 0
         self._counts = UpsertCounts(0, 0, 0)
@@ -211,6 +213,7 @@ class _Intake:
 
     def _take_batch(self, rows: Sequence[SourceRow]) -> Generator[Progress, None, None]:
         checked = [found for row in rows if (found := self._checked(row)) is not None]
+        self._read_clinical([found.row for found in checked])
         known = self._cases.fingerprints([found.row.id for found in checked])
         changed = [found for found in checked if not self._is_in(found, known)]
         partitions = self._partitions(changed, known)
@@ -243,10 +246,26 @@ class _Intake:
             self._counts.unchanged + more.unchanged,
         )
 
+    def _read_clinical(self, rows: Sequence[SourceRow]) -> None:
+        """Name the clinical values that are not believed, and remember that the project has some:
+        from then on they are a modality of it. The rows go in as they are."""
+        has_some = False
+        for row in rows:
+            reading = read_values(row.metadata)
+            has_some = has_some or bool(reading.values)
+            for problem in reading.problems:
+                self._note(row, problem)
+        if has_some and not self._preferences.get(CLINICAL, False):
+            self._preferences.set(CLINICAL, True)
+
     def _problem(self, row: SourceRow, message: Message) -> None:
+        """The row cannot go in."""
+        self._done += 1
+        self._note(row, message)
+
+    def _note(self, row: SourceRow, message: Message) -> None:
         named = {"line": row.line, **({"case": row.id} if row.id else {})}
         message = Message(message.code, {**named, **message.params})
-        self._done += 1
         self._problem_count += 1
         self._news.append(message)
         if len(self._problems) < _KEPT_PROBLEMS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mmreview.domain.cases import Case, Partition
@@ -79,8 +80,9 @@ class Predicting:
         return self.serving()
 
     def outgrown(self) -> bool:
-        """Whether the champion was trained on features that this program no longer makes: it
-        cannot answer any more, and only a new version can.
+        """Whether only a new version can make use of what there is: the champion was trained on
+        features that this program no longer makes and cannot answer any more, or the project has
+        come to have a modality that it does not know.
 
         Raises:
             BundleInvalid: its files are damaged.
@@ -91,7 +93,13 @@ class Predicting:
             if error.code not in _OUTGROWN:
                 raise
             return True
-        return False
+        predictor = self._predictor
+        return predictor is not None and not set(self.modalities) <= set(predictor.modalities)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that the project's cases are encoded by."""
+        return self._features.modalities
 
     def serving(self) -> ServingModel | None:
         """The version that answers now, with its weights; None while there is no model."""
@@ -124,6 +132,7 @@ class Predicting:
         if self._features.missing([case]):
             return None, Message("prediction.not_encoded")
         [prediction] = predictor.predict([case])
+        prediction = replace(prediction, value_parts=predictor.value_parts(case))
         return prediction, Message("prediction.ready", {"version": prediction.version})
 
     def encode_case(self, case: Case) -> list[Message]:

@@ -14,11 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, or_, select
 
-from mmreview.domain.cases import IMAGE, TEXT, CaseContents, Partition
+from mmreview.domain.cases import CLINICAL, IMAGE, TEXT, CaseContents, Partition
+from mmreview.domain.clinical import read_values, values_sha256
 from mmreview.domain.findings import TRAINING_TARGETS, Basis, FindingSchema, State
 from mmreview.domain.labels import LabelTable
 from mmreview.domain.reads import FindingState
-from mmreview.store.tables import Query, cases, corrections, images, labels, trail
+from mmreview.store.tables import (
+    Query,
+    cases,
+    corrections,
+    images,
+    labels,
+    preferences,
+    trail,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +43,8 @@ LETTERS: dict[State, str] = {
 }
 _STATES = {letter: state for state, letter in LETTERS.items()}
 
-_BASIS_BITS = {Basis.IMAGE: 1, Basis.REPORT: 2, Basis.BOTH: 3}
+#: Bit by bit: image, text, clinical values.
+_BASIS_BITS = {Basis.IMAGE: 0b001, Basis.REPORT: 0b010, Basis.BOTH: 0b111}
 
 _LETTERS_OF = Query(select(labels.c.states).where(labels.c.case_key == bindparam("case_key")))
 # SQLite takes the other columns from the row that has the maximum.
@@ -105,6 +115,11 @@ _CASES = Query(
     .where(cases.c.key.in_(_WANTED))
     .order_by(cases.c.key)
 )
+_METADATA = Query(
+    select(cases.c.metadata).where(cases.c.key.in_(_WANTED)).order_by(cases.c.key)
+)
+#: Whether an import has found clinical values: only then is metadata looked through.
+_HAS_CLINICAL = Query(select(preferences.c.value).where(preferences.c.name == CLINICAL))
 _IMAGES = Query(
     select(images.c.case_key, images.c.sha256)
     .where(images.c.case_key.in_(_WANTED))
@@ -171,7 +186,7 @@ def _states(
         places = np.fromiter((rows[key] for key, _ in imported), np.intp, len(imported))
         block = "".join(text for _, text in imported).encode("ascii")
         letters[places] = np.frombuffer(block, dtype=np.uint8).reshape(len(imported), width)
-    basis = np.where(letters != unset, np.int8(3), np.int8(0)).astype(np.int8)
+    basis = np.where(letters != unset, _BASIS_BITS[Basis.BOTH], 0).astype(np.int8)
     by_reader = np.zeros(letters.shape, dtype=np.bool_)
     for key, finding, state, rests_on in corrected:
         place = rows[key], schema.index(finding)
@@ -191,11 +206,21 @@ def _case_columns(
     for key, sha256 in _IMAGES.run(connection, wanted=wanted):
         of_images[key] = (*of_images.get(key, ()), sha256)
     known = {str(partition): partition for partition in Partition}
+    hashes = {
+        IMAGE: tuple(of_images.get(row[0], ()) for row in rows),
+        TEXT: tuple((row[3],) if row[3] else () for row in rows),
+        CLINICAL: ((),) * len(rows),
+    }
+    if _HAS_CLINICAL.value(connection) == "true":
+        told = _METADATA.run(connection, wanted=wanted)
+        hashes[CLINICAL] = tuple(_clinical(metadata) for (metadata,) in told)
     return (
         tuple(row[1] for row in rows),
         tuple(known[row[2]] for row in rows),
-        {
-            IMAGE: tuple(of_images.get(row[0], ()) for row in rows),
-            TEXT: tuple((row[3],) if row[3] else () for row in rows),
-        },
+        hashes,
     )
+
+
+def _clinical(metadata: str) -> tuple[str, ...]:
+    values = read_values(json.loads(metadata)).values if len(metadata) > 2 else {}
+    return (values_sha256(values),) if values else ()

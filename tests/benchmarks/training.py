@@ -60,6 +60,8 @@ class SyntheticFeatures:
         self.targets = (rng.random((cases, FINDINGS)) < 1 / (1 + np.exp(-logits))).astype("f")
         self.targets[rng.random(self.targets.shape) < 0.1] = np.nan
 
+    marked: frozenset[str] = frozenset()
+
     def width(self, modality: str) -> int:
         """Numbers a case."""
         return WIDTHS[modality]

@@ -54,7 +54,8 @@ class EncoderCard:
 
     ``items`` says what of a case it encodes (the folder is what relative paths start from).
     ``blocks`` are the widths of what its features are made of, in order (see ``ml.heads``).
-    ``step`` items are encoded for each durable block.
+    ``step`` items are encoded for each durable block. ``marked`` features are values and then
+    marks that each is there.
     """
 
     name: str
@@ -66,6 +67,7 @@ class EncoderCard:
     items: Callable[[Case, Path], tuple[Item, ...]]
     load: Callable[[EncoderCard, Placement], Encoder]
     step: int = 32
+    marked: bool = False
 
     @property
     def width(self) -> int:

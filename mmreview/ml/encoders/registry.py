@@ -1,4 +1,5 @@
-"""The encoder of each modality. A third modality is one card and one line in ``DEFAULT_ENCODERS``.
+"""The encoder of each modality. Every project has those of ``DEFAULT_ENCODERS``; those of
+``FURTHER_ENCODERS`` join where a project has such content (``features.EncodedFeatures.join``).
 
 Cards import no torch; each names the function that loads what it describes. Encoders by name
 (``timm:NAME``, ``hf:FOLDER``) will be functions from such a name to a card, beside these.
@@ -6,9 +7,12 @@ Cards import no torch; each names the function that loads what it describes. Enc
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
-from mmreview.domain.cases import IMAGE, TEXT, Case
+from mmreview.domain.cases import CLINICAL, IMAGE, TEXT, Case
+from mmreview.domain.clinical import QUANTITIES, values_sha256
+from mmreview.domain.reads import canonical_json
 from mmreview.ml.encoders.card import Encoder, EncoderCard, Item, Placement
 from mmreview.ml.preprocess import IMAGE_PREPROCESSING
 
@@ -34,6 +38,11 @@ def _report(case: Case, root: Path) -> tuple[Item, ...]:
     return (Item(case.report_sha256, case.report),)
 
 
+def _clinical(case: Case, root: Path) -> tuple[Item, ...]:
+    values = case.clinical
+    return (Item(values_sha256(values), values),) if values else ()
+
+
 def _load_efficientnet(card: EncoderCard, placement: Placement) -> Encoder:
     from mmreview.ml.encoders.efficientnet import EfficientNetEncoder
 
@@ -44,6 +53,12 @@ def _load_minilm(card: EncoderCard, placement: Placement) -> Encoder:
     from mmreview.ml.encoders.minilm import MiniLmEncoder
 
     return MiniLmEncoder(card, placement)
+
+
+def _load_clinical(card: EncoderCard, placement: Placement) -> Encoder:
+    from mmreview.ml.encoders.clinical import ClinicalEncoder
+
+    return ClinicalEncoder(card, placement)
 
 
 EFFICIENTNET_LITE0 = EncoderCard(
@@ -69,7 +84,25 @@ MINILM = EncoderCard(
     step=64,
 )
 
+#: What stands for weights: which values there are, in which order, and how each is scaled.
+_SCALES = canonical_json([(q.name, q.unit, q.scale, q.skewed) for q in QUANTITIES])
+
+CLINICAL_VALUES = EncoderCard(
+    name="clinical-values",
+    modality=CLINICAL,
+    weights_sha256=hashlib.sha256(_SCALES.encode()).hexdigest(),
+    preprocessing="reference-range",
+    view="scaled+known",
+    blocks=(2 * len(QUANTITIES),),
+    items=_clinical,
+    load=_load_clinical,
+    step=512,
+    marked=True,
+)
+
 DEFAULT_ENCODERS: dict[str, EncoderCard] = {
     IMAGE: EFFICIENTNET_LITE0,
     TEXT: MINILM,
 }
+
+FURTHER_ENCODERS: dict[str, EncoderCard] = {CLINICAL: CLINICAL_VALUES}

@@ -18,6 +18,7 @@ class FakeFeatures:
 
     def __init__(self, matrices, *, prints=None):
         self.modalities = tuple(matrices)
+        self.marked = frozenset()
         self._matrices = matrices
         self.prints = prints or {m: f"print-of-{m}" for m in matrices}
 

@@ -163,6 +163,29 @@ def test_a_row_becomes_a_case(world):
     assert len(world.files()) == 2  # nothing half written beside them
 
 
+def test_clinical_values_make_a_modality_and_what_is_not_believed_is_named(world):
+    source = world.manifest(
+        {"id": "a", "report": "x", "age": "old", "spo2": 91},
+        {"id": "b", "report": "x", "temperature": 101.3},
+        {"id": "c", "report": "x", "ward": "3"},
+    )
+    for again in (False, True):
+        report = world.run(source)
+        assert counts(report) == ((0, 0, 3, 2) if again else (3, 0, 0, 2))
+        said = [(p.code, p.params["line"], p.params["case"]) for p in report.problems]
+        assert said == [
+            ("import.clinical_unreadable", 1, "a"), ("import.clinical_out_of_range", 2, "b")
+        ]
+        assert {p.code for p in report.problems} <= catalogue("en").keys()
+    assert world.preferences["clinical"] is True
+    assert world.cases.drafts["a"].metadata == {"age": "old", "spo2": 91}
+
+
+def test_a_project_without_believable_values_has_no_such_modality(world):
+    world.run(world.manifest({"id": "b", "report": "x", "temperature": 101.3, "ward": "3"}))
+    assert "clinical" not in world.preferences
+
+
 def test_labels_are_absent_only_where_the_list_is_complete(world):
     path = world.manifest(
         {"id": "a", "report": "r", "labels": ["Mass"]},

@@ -135,7 +135,7 @@ def test_the_label_table_joins_import_and_readers(filled, correct):
         table.targets, np.array([[0, 0, np.nan], [np.nan, np.nan, np.nan]], np.float32)
     )
     assert table.corrected.tolist() == [[True, False, False], [False, False, True]]
-    assert table.basis.tolist() == [[2, 3, 0], [0, 0, 3]]
+    assert table.basis.tolist() == [[2, 7, 0], [0, 0, 7]]
     assert table.hashes["image"] == (filled.cases.get(1).hashes("image"),
                                      filled.cases.get(2).hashes("image"))
     assert table.hashes["text"][0] == filled.cases.get(1).hashes("text")
@@ -172,4 +172,15 @@ def test_a_withdrawn_label_leaves_the_table(filled, correct):
 
 def test_a_case_without_a_modality_has_no_hashes(store, draft):
     store.cases.upsert([draft("a", report=None, images=0, labels={"Edema": P})])
-    assert store.cases.label_table().hashes == {"image": ((),), "text": ((),)}
+    assert store.cases.label_table().hashes == {"image": ((),), "text": ((),), "clinical": ((),)}
+
+
+def test_clinical_values_have_hashes_once_an_import_has_found_some(store, draft):
+    values = {"age": "045Y", "note": "x"}
+    store.cases.upsert([draft("a", metadata=values, labels={"Edema": P}), draft("b", metadata={})])
+    assert store.cases.contents([1, 2]).hashes["clinical"] == ((), ())
+    store.preferences.set("clinical", True)
+    own = store.cases.get(1).hashes("clinical")
+    assert len(own) == 1
+    assert store.cases.contents([1, 2]).hashes["clinical"] == (own, ())
+    assert store.cases.label_table().hashes["clinical"] == (own,)

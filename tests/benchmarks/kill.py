@@ -5,7 +5,8 @@
 A child process corrects findings through ``services.reviewing``, takes some back, commits reads,
 and prints a line after each act, so after its commit. It is killed at a random moment. Then the
 project is opened again: every printed act must be in the trail, at most one act may be there that
-was not printed yet, the states must be those that the acts give, and ``verify`` must find nothing.
+was not printed yet, an act of several corrections (exclusive groups) must be there as a whole, the
+states must be those that the acts give, and ``verify`` must find nothing.
 (That one act is there nearly always: a session spends its time waiting for the disk, when SQLite
 has written the transaction and is not yet told that it is safe.)
 """
@@ -21,14 +22,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmreview.domain.cases import Partition
-from mmreview.domain.findings import READER_STATES, Finding, FindingSchema
+from mmreview.domain.findings import (
+    READER_STATES,
+    ExclusiveGroup,
+    Exclusivity,
+    Finding,
+    FindingSchema,
+)
 from mmreview.domain.ports import CaseDraft
 from mmreview.domain.reads import Correction
 from mmreview.services.reviewing import Reviewing
 from mmreview.store.audit import verify_trail
 from mmreview.store.engine import create_store, open_store
 
-SCHEMA = FindingSchema("kill", tuple(Finding(f"Finding {i}") for i in range(14)))
+_NAMES = tuple(f"Finding {i}" for i in range(14))
+SCHEMA = FindingSchema(
+    "kill",
+    tuple(map(Finding, _NAMES)),
+    (
+        ExclusiveGroup("one", Exclusivity.ONE_OF, _NAMES[:4]),
+        ExclusiveGroup("most", Exclusivity.AT_MOST_ONE, _NAMES[4:6]),
+    ),
+)
 CASES = 50
 
 
@@ -92,9 +107,8 @@ def session(folder: Path, seed: int) -> None:
             say({"seq": reviewing.commit_read(key, reader="ana").seq})
             continue
         if change is not None:
-            after = change.after
-            told = {"case": change.case, "finding": after.finding, "state": str(after.state)}
-            say({"seq": change.seq, **told})
+            made = {s.finding: str(s.state) for s in (*change.implied, change.after)}
+            say({"seq": change.seq, "case": change.case, "states": made})
 
 
 def say(line: dict[str, object]) -> None:
@@ -129,11 +143,18 @@ def judge(folder: Path, acts: list[dict], seconds: float) -> Outcome:
         found = {event.seq: event for event in store.events.events(after=before)}
         lost = {act["seq"] for act in acts} - found.keys()
         problems = [message.code for message in verify_trail(store)]
-        beyond = [event for seq, event in found.items() if seq > last]
+        after = [event for seq, event in found.items() if seq > last]
+        beyond = [event for event in after if "implied_by" not in event.data]
         if len(beyond) > 1:
             problems.append(f"{len(beyond)} acts beyond the acknowledged ones")
-        states = {(a["case"], a["finding"]): a["state"] for a in acts if "finding" in a}
-        for event in beyond:  # what it changed is not what was told last
+        if found and "implied_by" in found[max(found)].data:
+            problems.append("an act of several corrections is cut")
+        states = {
+            (act["case"], finding): state
+            for act in acts
+            for finding, state in act.get("states", {}).items()
+        }
+        for event in after:  # what it changed is not what was told last
             states.pop((event.case, event.data.get("finding")), None)
         problems += differing(store, states)
         return Outcome(len(acts), len(lost), len(beyond), tuple(problems), seconds, reopened)

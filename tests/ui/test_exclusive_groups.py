@@ -3,11 +3,12 @@
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QComboBox, QTableWidget, QWidget
 
 from mmreview.domain.errors import Message, WriteFailed
 from mmreview.domain.findings import ExclusiveGroup, Exclusivity, Finding, FindingSchema, State
 from mmreview.domain.predictions import FindingPrediction, Prediction
+from mmreview.ui.dialogs.group_measures import GroupMeasures
 from mmreview.ui.findings.group_heading import GroupHeading
 from tests.fakes import make_project
 
@@ -134,3 +135,53 @@ def test_another_schema_takes_the_headings_away(window):
     window.page.findings.set_schema(FindingSchema("plain", SCHEMA.findings))
     shown = [w for w in window.page.findings.findChildren(GroupHeading) if w.isVisible()]
     assert shown == []
+
+
+def measured(opinion, group="Severity", **more):
+    return {
+        "group": group, "classes": ["Mild", "Severe", None], "opinion": opinion, "n": 1200,
+        "accuracy": 0.81, "balanced_accuracy": 0.7, "auroc": 0.9, "log_loss": 1.234, "ece": 0.04,
+        "ece_perfect": 0.02, "confusion": [[700, 0, 3], [1, 200, 9], [0, 5, 282]],
+        "intervals": {"accuracy": [0.78, 0.84]}, **more,
+    }
+
+
+@pytest.fixture
+def section(qtbot):
+    made = GroupMeasures(None)
+    qtbot.addWidget(made)
+    yield made
+    made.close()
+
+
+def cells(table, row):
+    return [table.item(row, column).text() for column in range(table.columnCount())]
+
+
+def test_the_model_page_measures_a_group_as_one_question(section, dark):
+    rows = [
+        measured("fused"),
+        measured("image", difference={"accuracy": [-0.1, -0.2, -0.05]}),
+        measured("fused", group="Side", n=7),
+    ]
+    section.show_rows(rows)
+    table = section.findChild(QTableWidget, "groupTable")
+    assert cells(table, 0) == [
+        "Fused", ".810", ".780 – .840", ".700", ".900", "1.234", ".040 / .020", "",
+    ]
+    assert cells(table, 1)[-1] == "−.100 (−.200 – −.050)"
+    assert table.item(1, 7).foreground().color() == dark.bad
+    confusion = section.findChild(QTableWidget, "confusionTable")
+    assert cells(confusion, 2) == ["none of them", "0", "5", "282"]
+    choice = section.findChild(QComboBox, "groupChoice")
+    choice.setCurrentText("Side")
+    assert table.rowCount() == 1
+    assert not section.isHidden()
+
+
+def test_a_version_without_groups_has_no_such_section(section):
+    section.show_rows([measured("fused")])
+    section.show_rows([])
+    assert section.isHidden()
+    section.show_rows([measured("fused", accuracy=None, log_loss=None, intervals={})])
+    assert cells(section.findChild(QTableWidget, "groupTable"), 0)[1:3] == ["—", ""]

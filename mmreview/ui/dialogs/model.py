@@ -14,6 +14,7 @@ from mmreview.domain.versions import Role, Version
 from mmreview.translation import tr
 from mmreview.ui import theme
 from mmreview.ui.dialogs.dialog import Dialog, Well, note
+from mmreview.ui.dialogs.group_measures import GroupMeasures
 from mmreview.ui.dialogs.table import quiet_table
 from mmreview.ui.dialogs.versions import share
 from mmreview.ui.theme import UNIT
@@ -47,6 +48,8 @@ class ModelDialog(Dialog):
             item.setToolTip(tr(f"ui.model.column.{name}.tip"))
             self._table.setHorizontalHeaderItem(at, item)
         self.body.addWidget(Well(self._table, self), 1)
+        self._groups = GroupMeasures(self)
+        self.body.addWidget(self._groups)
         self._pairs = note("", self)
         self._pairs.setObjectName("modelPairs")
         self.body.addWidget(self._pairs)
@@ -65,6 +68,7 @@ class ModelDialog(Dialog):
         self._basis.setText(
             tr(f"ui.model.basis.{basis}", version=serving.id, count=metrics.get("cases", 0))
         )
+        self._groups.show_rows(metrics.get("exclusive") or ())
         self._pairs.setText(_pairs(metrics.get("pairs") or {}))
         self._rows = _rows(metrics)
         self._fill()

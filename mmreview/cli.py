@@ -188,9 +188,16 @@ def import_cases(
 
 
 @cli.command()
-def encode(project: ProjectArgument, as_json: JsonOption = False) -> None:
+def encode(
+    project: ProjectArgument,
+    fusion: Annotated[str, typer.Option(help="Also encode what this fusion reads.")] = "",
+    as_json: JsonOption = False,
+) -> None:
     """Compute and cache the features of every case; goes on where it stopped."""
+    from mmreview.services.learning import TrainingOptions
+
     with opened_desk(project, as_json=as_json) as (console, desk):
+        desk.learning.prepare(TrainingOptions(fusion=fusion or None))
         failed = console.run(desk.predicting.encode_all())
         cases = desk.cases.count()
         console.result({"cases": cases, "failed": failed}, tr("cli.encoded", count=cases))
@@ -295,6 +302,7 @@ def train(
         needed = desk.learning.labels_needed()
         if needed:  # said before minutes of encoding, not after
             raise TooFewLabels(needed=needed, count=needed)
+        desk.learning.prepare(options)
         console.run(desk.predicting.encode_all())
         version = console.run(desk.learning.train(actor=actor, options=options))
         console.run(desk.predicting.score_all())

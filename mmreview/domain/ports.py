@@ -367,6 +367,10 @@ class Trainer(Protocol):
         """
         ...
 
+    def prepare(self, fusion: str) -> None:
+        """Count what ``fusion`` reads among the features that are missing and encoded."""
+        ...
+
     def labels_needed(self, table: LabelTable) -> int:
         """How many further labels of one finding a first version needs; 0 if it can be fitted."""
         ...

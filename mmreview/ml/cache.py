@@ -140,11 +140,14 @@ class BlockFiles(Protocol):
 class MappedBlockFiles:
     """Blocks as ``.npy`` files, mapped into memory when they are read."""
 
-    def __init__(self, folder: Path, *, width: int, card: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, *, width: int, card: Mapping[str, Any], stored: str = "float32"
+    ) -> None:
         self._folder = folder
         self._card = card
         self._described = False
-        self._row = np.dtype([("sha256", "V32"), ("feature", "<f4", (width,))])
+        number = np.dtype(stored).newbyteorder("<")
+        self._row = np.dtype([("sha256", "V32"), ("feature", number, (width,))])
 
     def names(self) -> set[str]:
         """The names of the ``.npy`` files."""

@@ -19,7 +19,7 @@ from mmreview.ml import folds as grouping
 from mmreview.ml import gate, group_metrics, metrics, uncertainty
 from mmreview.ml.exclusive import Group
 from mmreview.ml.fusion import FUSIONS
-from mmreview.ml.fusion.fusing import fit_each
+from mmreview.ml.fusion.fusing import PARTED, Fusion, fit_each
 from mmreview.ml.recipe import Fitted, Recipe, fit, with_groups
 from mmreview.ml.samples import Samples
 
@@ -182,6 +182,12 @@ def unseen_opinions(
     return Unseen(outer, found)
 
 
+def _tried(kind: type[Fusion], train: Samples, recipe: Recipe) -> bool:
+    """Whether a fusion is compared: what takes long if asked for, what reads parts if they are
+    there."""
+    return (recipe.slow or not kind.slow) and (kind.reads != PARTED or bool(train.part_widths))
+
+
 def _outer_fold(
     train: Samples, test: Samples, recipe: Recipe
 ) -> Generator[float, None, dict[str, Floats]]:
@@ -196,7 +202,7 @@ def _outer_fold(
     model = fitted.models[0]
     opinions = model.opinions(test.features, test.present).probabilities
     for name, kind in FUSIONS.items():
-        if name != recipe.fusion and (recipe.slow or not kind.slow):
+        if name != recipe.fusion and _tried(kind, train, recipe):
             working = fit_each(kind(), fitted.materials, weight=recipe.weight)
             while True:
                 try:

@@ -28,8 +28,8 @@ from mmreview.domain.progress import Progress
 from mmreview.ml import device as devices
 from mmreview.ml.cache import FeatureCache, MappedBlockFiles
 from mmreview.ml.encoders.batching import Batcher
-from mmreview.ml.encoders.card import FULL, MIXED, Encoder, EncoderCard, Item, Placement
-from mmreview.ml.encoders.registry import DEFAULT_ENCODERS, FURTHER_ENCODERS
+from mmreview.ml.encoders.card import FULL, MIXED, PARTS, Encoder, EncoderCard, Item, Placement
+from mmreview.ml.encoders.registry import DEFAULT_ENCODERS, DEFAULT_PARTS, FURTHER_ENCODERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,8 @@ class EncodedFeatures:
 
     ``folder`` is the project's ``features/``; ``root`` is what relative image paths start from.
     With ``read_only`` nothing is written: what is encoded stays in memory, so that a window on
-    another's project still shows opinions. ``encoders`` are the cards by modality.
+    another's project still shows opinions. ``encoders`` are the cards by modality, ``parts`` those
+    of parts by modality and ``PARTS``; these are left alone until ``want_parts``.
     """
 
     def __init__(
@@ -74,9 +75,12 @@ class EncodedFeatures:
         read_only: bool = False,
         device: str = devices.AUTO,
         encoders: Mapping[str, EncoderCard] = DEFAULT_ENCODERS,
+        parts: Mapping[str, EncoderCard] = DEFAULT_PARTS,
     ) -> None:
         self.modalities: tuple[str, ...] = tuple(encoders)
-        self._cards = dict(encoders)
+        self._parts = tuple(parts)
+        self._cards = {**encoders, **parts}
+        self._wants_parts = False
         self._folder = folder
         self._root = root
         self._read_only = read_only
@@ -91,7 +95,7 @@ class EncodedFeatures:
         with self._lock:
             if modality not in self._cards:
                 self._cards = {**self._cards, modality: FURTHER_ENCODERS[modality]}
-                self.modalities = tuple(self._cards)
+                self.modalities = (*self.modalities, modality)
 
     # --- what the fusion reads ----------------------------------------------------------------
 
@@ -107,6 +111,22 @@ class EncodedFeatures:
     def marked(self) -> frozenset[str]:
         """The modalities whose features are values and then marks that each is there."""
         return frozenset(m for m, card in self._cards.items() if card.marked)
+
+    @property
+    def part_widths(self) -> dict[str, int]:
+        """The length of one part of each modality that has parts."""
+        return {name.removesuffix(PARTS): self._cards[name].part for name in self._parts}
+
+    def want_parts(self) -> None:
+        """Count parts among what can be missing and is encoded, from now on."""
+        self._wants_parts = True
+
+    def parts_cached(self) -> bool:
+        """Whether there are parts of every modality that has some."""
+        return all(self._existing(name) is not None for name in self._parts)
+
+    def _wanted(self) -> tuple[str, ...]:
+        return (*self.modalities, *self._parts) if self._wants_parts else self.modalities
 
     def fingerprint(self, modality: str) -> str:
         """The cache key as sha256 (hex): encoder, weights, preprocessing, view, numeric backend.
@@ -139,7 +159,8 @@ class EncodedFeatures:
     def missing(self, cases: Sequence[Case]) -> list[Case]:
         """Those of ``cases`` that lack a feature which could still be made. Imports no encoder."""
         wanted: set[tuple[str, str]] = set()
-        for modality, card in self._cards.items():
+        for modality in self._wanted():
+            card = self._cards[modality]
             hashes = {i.sha256 for case in cases for i in card.items(case, self._root)}
             wanted |= {(modality, value) for value in self._absent(modality, hashes)}
         if not wanted:
@@ -149,8 +170,8 @@ class EncodedFeatures:
             for case in cases
             if any(
                 (modality, item.sha256) in wanted
-                for modality, card in self._cards.items()
-                for item in card.items(case, self._root)
+                for modality in self._wanted()
+                for item in self._cards[modality].items(case, self._root)
             )
         ]
 
@@ -162,7 +183,7 @@ class EncodedFeatures:
             EncoderUnavailable: an encoder's files are missing or wrong.
             WriteFailed: the cache cannot be written (disk full).
         """
-        work = {modality: self._jobs(modality, cases) for modality in self.modalities}
+        work = {modality: self._jobs(modality, cases) for modality in self._wanted()}
         total, done = sum(map(len, work.values())), 0
         for modality, jobs in work.items():
             if not jobs:
@@ -194,6 +215,7 @@ class EncodedFeatures:
                     "fingerprint": self.fingerprint(modality),
                 }
                 for modality, card in self._cards.items()
+                if modality in self.modalities
             },
         }
 
@@ -293,7 +315,8 @@ class EncodedFeatures:
     def _cache(self, modality: str, numerics: str) -> FeatureCache:
         card = self._cards[modality]
         files = MappedBlockFiles(
-            self._path(modality, numerics), width=card.width, card=card.key(numerics)
+            self._path(modality, numerics), width=card.width, card=card.key(numerics),
+            stored=card.stored,
         )
         return FeatureCache(files, width=card.width, read_only=self._read_only)
 

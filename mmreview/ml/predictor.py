@@ -21,7 +21,10 @@ from mmreview.domain.predictions import (
 )
 from mmreview.ml import device as devices
 from mmreview.ml.bundle import Bundle
+from mmreview.ml.encoders.card import PARTS
 from mmreview.ml.encoders.clinical import value_parts
+from mmreview.ml.fusion import FUSIONS
+from mmreview.ml.fusion.fusing import PARTED
 from mmreview.ml.intervals import Bounds, intervals
 from mmreview.ml.model import Model, Opinions
 from mmreview.ml.pairing import ConflictNull
@@ -50,6 +53,7 @@ class BundlePredictor:
         self._rarer: dict[str, list[int]] = dict(bundle.card["counts"].get("rarer", {}))
         self._pairs = bundle.pairs
         self._features = features
+        self._reads_parts = FUSIONS[self.fusion].reads == PARTED
 
     def predict(self, cases: Sequence[Case]) -> list[Prediction]:
         """One prediction a case; a modality whose features are not cached counts as absent."""
@@ -114,6 +118,9 @@ class BundlePredictor:
                 sound = np.isfinite(features[m] @ np.zeros(features[m].shape[1], np.float32))
             features[m][~sound] = 0
             present[m] = there & sound
+        for m in self._features.part_widths if self._reads_parts else ():
+            rows, _ = self._features.matrix(m + PARTS, hashes[m])
+            features[m + PARTS] = np.nan_to_num(rows, posinf=0.0, neginf=0.0)
         return features, present
 
     def _prediction(

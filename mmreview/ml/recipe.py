@@ -180,7 +180,7 @@ def _second_stages(
     """Calibration, fusion and exclusive groups of all rows, then without each fold."""
     truths = {m: samples.truth(m) for m in samples.modalities}
     weights = {m: samples.teaching(m) for m in samples.modalities}
-    inputs = Inputs(samples.features, weights, recipe.seed)
+    inputs = Inputs(samples.features, weights, recipe.seed, samples.part_widths)
     families = families_of(recipe.families, samples.targets.shape[1])
     bench = _Bench(samples, heads, folds, families, inputs)
     count = int(folds.max()) + 1 if recipe.twins else 0

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.domain.cases import Partition
-from mmreview.domain.errors import FeaturesMissing, TooFewLabels
+from mmreview.domain.errors import FeaturesMissing, MmreviewError, TooFewLabels
 from mmreview.domain.labels import LabelTable
+from mmreview.ml.encoders.card import PARTS
 
 #: A reader's correction counts this many imported labels when a head learns: it was looked at on
 #: purpose, an imported label is often read off the report by a program. Calibration and fusion
@@ -26,6 +27,12 @@ CORRECTION_WEIGHT = 2.0
 LEARNABLE = 5
 
 _BLOCK = 512
+
+
+class PartsMissing(MmreviewError):
+    """``fusion`` reads parts, and ``count`` labelled cases have none."""
+
+    code = "error.parts_missing"
 
 
 class CachedFeatures(Protocol):
@@ -47,6 +54,19 @@ class CachedFeatures(Protocol):
         """What made the features: encoder, weights, preprocessing, view."""
         ...
 
+    @property
+    def part_widths(self) -> Mapping[str, int]:
+        """The length of one part of each modality that has parts (see ``encoders.card``)."""
+        ...
+
+    def want_parts(self) -> None:
+        """Count parts among what is encoded, from now on."""
+        ...
+
+    def parts_cached(self) -> bool:
+        """Whether there are parts of every modality that has some."""
+        ...
+
     def matrix(
         self, modality: str, hashes: Sequence[tuple[str, ...]]
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -57,7 +77,8 @@ class CachedFeatures(Protocol):
 @dataclass(frozen=True)
 class Samples:
     """Labelled cases with features. Arrays have one row a case; ``features[m]`` is (n, width)
-    with zeros where ``present[m]`` is False; ``targets`` is (n, findings) with NaN unlabelled.
+    with zeros where ``present[m]`` is False (parts of it, if asked for, are ``features[m + PARTS]``
+    in 16 bits, each ``part_widths[m]`` long); ``targets`` is (n, findings) with NaN unlabelled.
     ``blocks[m]`` are the widths of the parts of ``features[m]`` (see ``heads``); ``marked`` are the
     modalities whose features are values and then marks that each is there."""
 
@@ -71,6 +92,7 @@ class Samples:
     basis: NDArray[np.int8]
     blocks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     marked: frozenset[str] = frozenset()
+    part_widths: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -88,6 +110,7 @@ class Samples:
             basis=self.basis[rows],
             blocks=self.blocks,
             marked=self.marked,
+            part_widths=self.part_widths,
         )
 
     @property
@@ -155,9 +178,10 @@ def require_labels(table: LabelTable) -> None:
 
 
 def gather(
-    features: CachedFeatures, table: LabelTable, partition: Partition
+    features: CachedFeatures, table: LabelTable, partition: Partition, *, parts: bool = False
 ) -> Generator[float, None, Samples]:
-    """Read the features of one partition's rows, block by block; yields the share that is done."""
+    """Read the features of one partition's rows, block by block, and the ``parts`` behind them;
+    yields the share that is done."""
     rows = rows_of(table, partition)
     found: dict[str, NDArray[np.float32]] = {}
     present: dict[str, NDArray[np.bool_]] = {}
@@ -174,6 +198,13 @@ def gather(
             values[block][~there[block]] = 0
             yield (position + min(1.0, (begin + _BLOCK) / len(rows))) / len(modalities)
         found[modality], present[modality] = values, there
+        if parts and hashes and modality in features.part_widths:
+            name = modality + PARTS
+            found[name] = np.zeros((len(rows), features.width(name)), np.float16)
+            for begin in range(0, len(rows), _BLOCK):
+                asked = [hashes[row] for row in rows[begin : begin + _BLOCK]]
+                found[name][begin : begin + _BLOCK] = features.matrix(name, asked)[0]
+                yield (position + 1) / len(modalities)
     return Samples(
         modalities=modalities,
         features=found,
@@ -185,7 +216,18 @@ def gather(
         basis=np.asarray(table.basis, np.int8)[rows],
         blocks={m: features.blocks(m) for m in modalities},
         marked=features.marked,
+        part_widths=dict(features.part_widths) if parts else {},
     )
+
+
+def require_parts(samples: Samples, fusion: str) -> None:
+    """Raise PartsMissing unless every case has the parts of what it has."""
+    lacking = np.zeros(len(samples), bool)
+    for m in samples.part_widths:
+        there = np.abs(samples.features[m + PARTS]).max(axis=1, initial=0) > 0
+        lacking |= samples.present[m] & ~there
+    if lacking.any():
+        raise PartsMissing(fusion=fusion, count=int(lacking.sum()))
 
 
 def require_features(samples: Samples) -> None:

@@ -28,8 +28,10 @@ from mmreview.domain.versions import GateVerdict, LambdaChoice, Version
 from mmreview.ml import bundle as bundles
 from mmreview.ml import evaluation, gate
 from mmreview.ml.bundle import Bundle
+from mmreview.ml.encoders.card import PARTS
 from mmreview.ml.exclusive import Group
-from mmreview.ml.fusion import AUTO, fusion_named
+from mmreview.ml.fusion import AUTO, fusion_named, reads_parts
+from mmreview.ml.fusion.fusing import PARTED
 from mmreview.ml.model import Model
 from mmreview.ml.pairing import PairEvidence, described, learn_pairs
 from mmreview.ml.predictor import BundlePredictor
@@ -42,6 +44,7 @@ from mmreview.ml.samples import (
     rarer_labels,
     require_features,
     require_labels,
+    require_parts,
     rows_of,
 )
 from mmreview.ml.search import Found, search
@@ -83,9 +86,12 @@ class FusionTrainer:
             fusion_named(request.fusion)
         require_labels(request.table)
         parent = self._parent(request)
-        samples = yield from self._read(request.table, Partition.TRAIN, 0.0)
-        audit = yield from self._read(request.table, Partition.AUDIT, 0.09)
+        parts = self._reads_parts(request, parent)
+        samples = yield from self._read(request.table, Partition.TRAIN, 0.0, parts)
+        audit = yield from self._read(request.table, Partition.AUDIT, 0.09, parts)
         require_features(samples)
+        if reads_parts(request.fusion):
+            require_parts(samples, request.fusion)
         recipe, found, begun = self._recipe(request, parent), None, 0.1
         if request.fusion == AUTO:
             found = yield from _search(samples, recipe, request.findings)
@@ -121,9 +127,9 @@ class FusionTrainer:
         return TrainingResult(sha256, recipe.fusion, measured, verdict)
 
     def _read(
-        self, table: LabelTable, partition: Partition, begun: float
+        self, table: LabelTable, partition: Partition, begun: float, parts: bool
     ) -> Generator[TrainingStep, None, Samples]:
-        reading = gather(self._features, table, partition)
+        reading = gather(self._features, table, partition, parts=parts)
         while True:
             try:
                 share = next(reading)
@@ -131,6 +137,19 @@ class FusionTrainer:
                 samples: Samples = done.value
                 return samples
             yield TrainingStep("training.phase.reading", begun + 0.09 * share * (begun == 0))
+
+    def _reads_parts(self, request: TrainingRequest, parent: _Parent | None) -> bool:
+        """Whether this round, or the version that it is compared with, looks at parts; a search
+        does if they are there."""
+        if request.fusion == AUTO:
+            return self._features.parts_cached()
+        known = None if parent is None else parent.bundle.card["fusion"]
+        return reads_parts(request.fusion) or reads_parts(known)
+
+    def prepare(self, fusion: str) -> None:
+        """Count what ``fusion`` reads among what is encoded (FusionNotFound)."""
+        if fusion != AUTO and fusion_named(fusion).reads == PARTED:
+            self._features.want_parts()
 
     def _parent(self, request: TrainingRequest) -> _Parent | None:
         """The champion's bundle, if it can be read and its encoders are today's."""
@@ -176,6 +195,9 @@ class FusionTrainer:
         parent: _Parent | None, measured: Mapping[str, Any],
     ) -> dict[str, Any]:
         model = fitted.models[0]
+        seen = list(samples.modalities)
+        if reads_parts(recipe.fusion):
+            seen += [m + PARTS for m in samples.part_widths]
         if recipe.spreads is not None and parent is not None:
             searched = parent.bundle.card["regularisation"]["labels"]
         else:
@@ -188,7 +210,7 @@ class FusionTrainer:
                 for g in request.groups
             ],
             "modalities": list(samples.modalities),
-            "encoders": {m: self._features.fingerprint(m) for m in samples.modalities},
+            "encoders": {name: self._features.fingerprint(name) for name in seen},
             "fusion": recipe.fusion,
             "weight": str(request.weight),
             "lambda": {
@@ -232,7 +254,8 @@ class FusionTrainer:
     ) -> Generator[Progress, None, dict[str, Any]]:
         """Grouped nested cross-validation (see ``domain.ports.Trainer``)."""
         require_labels(table)
-        reading = gather(self._features, table, Partition.TRAIN)
+        parts = reads_parts(fusion)
+        reading = gather(self._features, table, Partition.TRAIN, parts=parts)
         while True:
             try:
                 share = next(reading)
@@ -255,6 +278,8 @@ class FusionTrainer:
         """Load a bundle after checking its hash and its encoders (BundleInvalid)."""
         bundle = bundles.read(folder, version=version.id, sha256=version.sha256)
         self._check_encoders(bundle, version.id)
+        if reads_parts(bundle.card["fusion"]):
+            self._features.want_parts()
         return BundlePredictor(version.id, bundle, self._features)
 
 

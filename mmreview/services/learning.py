@@ -91,6 +91,12 @@ class Learning:
         """How many further labels of one finding a first version needs; 0 if it can be fitted."""
         return self._trainer.labels_needed(self._cases.label_table())
 
+    def prepare(self, options: TrainingOptions | None = None) -> None:
+        """Let the next encoding make what the fusion of the next round reads (FusionNotFound)."""
+        champion = self._versions.champion()
+        served = champion.fusion if champion else DEFAULT_FUSION
+        self._trainer.prepare((options and options.fusion) or served)
+
     def train(
         self, *, actor: str, options: TrainingOptions | None = None
     ) -> Generator[TrainingStep, None, Version]:

@@ -55,7 +55,8 @@ class EncoderCard:
     ``items`` says what of a case it encodes (the folder is what relative paths start from).
     ``blocks`` are the widths of what its features are made of, in order (see ``ml.heads``).
     ``step`` items are encoded for each durable block. ``marked`` features are values and then
-    marks that each is there.
+    marks that each is there. The features of a card for parts are as many vectors of ``part``
+    numbers in a row, zeros where there are fewer parts; ``stored`` is how the cache keeps them.
     """
 
     name: str
@@ -68,6 +69,8 @@ class EncoderCard:
     load: Callable[[EncoderCard, Placement], Encoder]
     step: int = 32
     marked: bool = False
+    part: int = 0
+    stored: str = "float32"
 
     @property
     def width(self) -> int:
@@ -76,7 +79,7 @@ class EncoderCard:
 
     def key(self, numerics: str) -> dict[str, Any]:
         """What features depend on, besides the content itself."""
-        return {
+        key: dict[str, Any] = {
             "encoder": self.name,
             "modality": self.modality,
             "numerics": numerics,
@@ -85,6 +88,7 @@ class EncoderCard:
             "weights_sha256": self.weights_sha256,
             "width": self.width,
         }
+        return key if self.stored == "float32" else {**key, "stored": self.stored}
 
     def fingerprint(self, numerics: str) -> str:
         """The sha256 (hex) of the key."""

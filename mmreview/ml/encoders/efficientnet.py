@@ -29,6 +29,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from mmreview.domain.errors import EncoderUnavailable
 from mmreview.ml import device
 from mmreview.ml.encoders.card import MIXED, EncoderCard, Placement
+from mmreview.ml.encoders.registry import GRID
 from mmreview.ml.encoders.weights import package_folder, verified
 from mmreview.ml.preprocess import load_image
 
@@ -78,13 +79,28 @@ class EfficientNetEncoder:
             pixels = torch.from_numpy(np.stack(units)).to(self._placement.device)
             # (n, h, w, c) in memory is channels_last by nature.
             images = pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
-            return view_mid_last(self._network, images).float().cpu().numpy()
+            return self._view(images).float().cpu().numpy()
+
+    def _view(self, images: Tensor) -> Tensor:
+        return view_mid_last(self._network, images)
 
     def join(
         self, rows: NDArray[np.float32], units: Sequence[NDArray[np.uint8]]
     ) -> NDArray[np.float32]:
         """The one row."""
         return rows[0]
+
+
+class PatchEncoder(EfficientNetEncoder):
+    """The same network's patches: the output of its last stage (320 channels), averaged over a
+    grid, row by row."""
+
+    def _view(self, images: Tensor) -> Tensor:
+        out = self._network.bn1(self._network.conv_stem(images))
+        for blocks in self._network.blocks:
+            out = blocks(out)
+        patches = nnf.adaptive_avg_pool2d(out.float(), GRID)
+        return patches.flatten(2).transpose(1, 2).flatten(1)
 
 
 def _cuda_numerics(numerics: str) -> Any:

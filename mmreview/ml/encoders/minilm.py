@@ -31,7 +31,12 @@ from mmreview.domain.errors import EncoderUnavailable
 from mmreview.ml import device
 from mmreview.ml.encoders.card import MIXED, EncoderCard, Placement
 from mmreview.ml.encoders.ngrams import ngram_vector
-from mmreview.ml.encoders.registry import TEXT_OVERLAP, TEXT_WINDOW, TOKENIZER_SHA256
+from mmreview.ml.encoders.registry import (
+    SPANS,
+    TEXT_OVERLAP,
+    TEXT_WINDOW,
+    TOKENIZER_SHA256,
+)
 from mmreview.ml.encoders.weights import package_folder, verified
 from mmreview.ml.preprocess import split_windows
 
@@ -106,25 +111,30 @@ class MiniLmEncoder:
 
     def encode(self, units: Sequence[Window]) -> NDArray[np.float32]:
         """(n, width) float32: the mean token vector of each window, then the n-grams it carries."""
+        rows = np.zeros((len(units), self.card.width), dtype=np.float32)
+        out, weight = self._tokens(units)
+        for row, unit in enumerate(units):
+            if unit.ngrams is not None:
+                rows[row, _HIDDEN:] = unit.ngrams
+        rows[:, :_HIDDEN] = ((out * weight).sum(dim=1) / weight.sum(dim=1)).cpu().numpy()
+        return rows
+
+    def _tokens(self, units: Sequence[Window]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The vectors (n, tokens, 384) of each window's tokens with its two marks, and where there
+        are tokens (n, tokens, 1)."""
         longest = max(len(unit.tokens) for unit in units) + 2
         tokens = np.full((len(units), longest), self._pad, dtype=np.int64)
         mask = np.zeros((len(units), longest), dtype=np.int64)
-        rows = np.zeros((len(units), self.card.width), dtype=np.float32)
         for row, unit in enumerate(units):
             tokens[row, : len(unit.tokens) + 2] = (self._first, *unit.tokens, self._last)
             mask[row, : len(unit.tokens) + 2] = 1
-            if unit.ngrams is not None:
-                rows[row, _HIDDEN:] = unit.ngrams
         where = self._placement.device
         with torch.inference_mode(), self._numerics():
             there = torch.from_numpy(mask).to(where)
             out = self._network(
                 input_ids=torch.from_numpy(tokens).to(where), attention_mask=there
             ).last_hidden_state.float()
-            weight = there.unsqueeze(-1).float()
-            mean = (out * weight).sum(dim=1) / weight.sum(dim=1)
-            rows[:, :_HIDDEN] = mean.cpu().numpy()
-        return rows
+            return out, there.unsqueeze(-1).float()
 
     def join(self, rows: NDArray[np.float32], units: Sequence[Window]) -> NDArray[np.float32]:
         """The mean over windows, weighted by tokens, scaled to length 1; the n-grams as they
@@ -138,6 +148,38 @@ class MiniLmEncoder:
         if self._placement.device == device.CUDA and self._placement.numerics == MIXED:
             return torch.autocast("cuda", dtype=torch.float16)
         return nullcontext()
+
+
+class SpanEncoder(MiniLmEncoder):
+    """The same network's tokens, averaged over runs of neighbours: at most so many spans a report,
+    zeros where it is shorter."""
+
+    def prepare(self, source: str) -> Sequence[Window]:
+        """Tokenise one report and cut it into windows."""
+        return tuple(Window(window.tokens) for window in super().prepare(source))
+
+    def encode(self, units: Sequence[Window]) -> NDArray[np.float32]:
+        """(n, width) float32: the spans of each window, one behind the other."""
+        out, _ = self._tokens(units)
+        rows = [
+            _spans(values[1 : 1 + len(unit.tokens)])
+            for values, unit in zip(out.cpu().numpy(), units, strict=True)
+        ]
+        return np.stack(rows)
+
+    def join(self, rows: NDArray[np.float32], units: Sequence[Window]) -> NDArray[np.float32]:
+        """The spans of all windows, neighbours averaged until there are few enough."""
+        spans = rows.reshape(-1, _HIDDEN)
+        return _spans(spans[np.abs(spans).sum(axis=1) > 0])
+
+
+def _spans(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(SPANS · 384,): means of runs of (n, 384) vectors of about equal length."""
+    spans = np.zeros((SPANS, _HIDDEN), np.float32)
+    for row, run in enumerate(np.array_split(vectors, min(SPANS, len(vectors)) or 1)):
+        if len(run):
+            spans[row] = run.mean(axis=0)
+    return spans.reshape(-1)
 
 
 def _read_network(card: EncoderCard, folder: Path) -> BertModel:

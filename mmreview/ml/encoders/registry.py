@@ -8,12 +8,13 @@ Cards import no torch; each names the function that loads what it describes. Enc
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from mmreview.domain.cases import CLINICAL, IMAGE, TEXT, Case
 from mmreview.domain.clinical import QUANTITIES, values_sha256
 from mmreview.domain.reads import canonical_json
-from mmreview.ml.encoders.card import Encoder, EncoderCard, Item, Placement
+from mmreview.ml.encoders.card import PARTS, Encoder, EncoderCard, Item, Placement
 from mmreview.ml.preprocess import IMAGE_PREPROCESSING
 
 #: Tokens of a report in one window (the model's own limit is 256 with its two marks), and how many
@@ -47,6 +48,18 @@ def _load_efficientnet(card: EncoderCard, placement: Placement) -> Encoder:
     from mmreview.ml.encoders.efficientnet import EfficientNetEncoder
 
     return EfficientNetEncoder(card, placement)
+
+
+def _load_patches(card: EncoderCard, placement: Placement) -> Encoder:
+    from mmreview.ml.encoders.efficientnet import PatchEncoder
+
+    return PatchEncoder(card, placement)
+
+
+def _load_spans(card: EncoderCard, placement: Placement) -> Encoder:
+    from mmreview.ml.encoders.minilm import SpanEncoder
+
+    return SpanEncoder(card, placement)
 
 
 def _load_minilm(card: EncoderCard, placement: Placement) -> Encoder:
@@ -99,6 +112,32 @@ CLINICAL_VALUES = EncoderCard(
     step=512,
     marked=True,
 )
+
+#: Patches of an image: a grid of so many a side. Spans of a report: so many at most.
+GRID, SPANS = 4, 32
+
+PATCHES = replace(
+    EFFICIENTNET_LITE0,
+    modality=IMAGE + PARTS,
+    view=f"stage7-grid{GRID}",
+    blocks=(GRID * GRID * 320,),
+    load=_load_patches,
+    part=320,
+    stored="float16",
+)
+
+TOKENS = replace(
+    MINILM,
+    modality=TEXT + PARTS,
+    view=f"tokens-spans{SPANS}",
+    blocks=(SPANS * 384,),
+    load=_load_spans,
+    part=384,
+    stored="float16",
+)
+
+#: The parts of each modality that has some; made only where a project's fusion reads them.
+DEFAULT_PARTS: dict[str, EncoderCard] = {card.modality: card for card in (PATCHES, TOKENS)}
 
 DEFAULT_ENCODERS: dict[str, EncoderCard] = {
     IMAGE: EFFICIENTNET_LITE0,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mmreview.domain.errors import MmreviewError
+from mmreview.ml.fusion.attention import CrossAttention
 from mmreview.ml.fusion.average import Average
+from mmreview.ml.fusion.bilinear import Bilinear
 from mmreview.ml.fusion.concatenation import Concatenation
-from mmreview.ml.fusion.fusing import Fusion
+from mmreview.ml.fusion.fusing import PARTED, Fusion
 from mmreview.ml.fusion.gmu import Gmu
 from mmreview.ml.fusion.late import Stacking, WeightedAverage
 from mmreview.ml.fusion.mixture import Mixture
@@ -18,7 +20,7 @@ FUSIONS: dict[str, type[Fusion]] = {
     fusion.name: fusion
     for fusion in (
         Mixture, Soft, Pooling, PoolingEach, Average, WeightedAverage, Stacking, Vote,
-        Concatenation, Gmu,
+        Concatenation, Gmu, CrossAttention, Bilinear,
     )
 }
 
@@ -39,3 +41,8 @@ def fusion_named(name: str) -> Fusion:
         return FUSIONS[name]()
     except KeyError:
         raise FusionNotFound(fusion=name, known=", ".join((*FUSIONS, AUTO))) from None
+
+
+def reads_parts(name: str | None) -> bool:
+    """Whether a fusion looks at parts of images and reports; those that are unknown do not."""
+    return name in FUSIONS and FUSIONS[name].reads == PARTED

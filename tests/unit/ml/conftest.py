@@ -16,9 +16,11 @@ from mmreview.ml.trainer import FusionTrainer
 class FakeFeatures:
     """The read side of the feature cache over arrays in memory."""
 
-    def __init__(self, matrices, *, prints=None):
-        self.modalities = tuple(matrices)
+    def __init__(self, matrices, *, prints=None, part_widths=None):
+        self.part_widths = part_widths or {}
+        self.modalities = tuple(m for m in matrices if not m.endswith(".parts"))
         self.marked = frozenset()
+        self.wanted = False
         self._matrices = matrices
         self.prints = prints or {m: f"print-of-{m}" for m in matrices}
 
@@ -30,6 +32,12 @@ class FakeFeatures:
 
     def fingerprint(self, modality):
         return self.prints[modality]
+
+    def want_parts(self):
+        self.wanted = True
+
+    def parts_cached(self):
+        return bool(self.part_widths)
 
     def matrix(self, modality, hashes):
         source = self._matrices[modality]
@@ -69,6 +77,20 @@ class World:
         )
         self.groups = tuple(f"patient {index // 2}" for index in range(cases))
         self.hashes = {m: [(str(i),) for i in range(cases)] for m in signal}
+
+    def add_parts(self, *, missing=0):
+        """Three parts of each content, noisy pieces of the whole; none for the first few."""
+        rng = np.random.default_rng(1)
+        self.features.part_widths = {}
+        for m in self.features.modalities:
+            whole = self.matrices[m]
+            parts = np.repeat(whole[:, None], 3, axis=1) + rng.standard_normal(
+                (len(whole), 3, whole.shape[1])
+            )
+            parts[:missing] = 0
+            self.matrices[f"{m}.parts"] = parts.reshape(len(whole), -1).astype(np.float32)
+            self.features.prints[f"{m}.parts"] = f"print-of-{m}.parts"
+            self.features.part_widths[m] = whole.shape[1]
 
     def table(self, *, targets=None, corrected=None, basis=None, rows=None, seq=1):
         targets = self.truth.copy() if targets is None else targets

@@ -15,10 +15,14 @@ from mmreview.ml.encoders.card import FULL, MIXED, Placement
 from mmreview.ml.encoders.registry import (
     DEFAULT_ENCODERS,
     EFFICIENTNET_LITE0,
+    GRID,
     MINILM,
     NGRAM_COLUMNS,
+    PATCHES,
+    SPANS,
     TEXT_OVERLAP,
     TEXT_WINDOW,
+    TOKENS,
 )
 from mmreview.ml.encoders.weights import package_folder, verified
 from mmreview.ml.preprocess import SIDE, letterbox, load_image, split_windows
@@ -48,6 +52,36 @@ def drawn(seed, size=(300, 260)):
 
 def cosine(a, b):
     return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+
+# --- parts ------------------------------------------------------------------------------------
+
+
+def test_patches_are_the_last_stage_over_a_grid(images, tmp_path):
+    patches = PATCHES.load(PATCHES, HERE)
+    path = tmp_path / "a.png"
+    drawn(3).save(path)
+    [unit] = patches.prepare(path)
+    rows = patches.encode([unit, unit[::-1].copy()])
+    assert rows.shape == (2, PATCHES.width) == (2, GRID * GRID * PATCHES.part)
+    grid = rows[0].reshape(GRID, GRID, -1)
+    turned = rows[1].reshape(GRID, GRID, -1)
+    assert cosine(grid[0].ravel(), turned[-1].ravel()) > cosine(grid[0].ravel(), turned[0].ravel())
+    assert np.isfinite(rows.astype(np.float16)).all()
+
+
+def test_spans_are_runs_of_tokens_zero_where_a_report_is_short(texts):
+    spans = TOKENS.load(TOKENS, HERE)
+    short, long = "Clear lungs.", "Opacity in the left lower lobe with effusion. " * 60
+    found = []
+    for report in (short, long):
+        units = spans.prepare(report)
+        found.append(spans.join(spans.encode(units), units).reshape(SPANS, TOKENS.part))
+    lengths = [int((np.abs(rows).sum(axis=1) > 0).sum()) for rows in found]
+    assert lengths == [3, SPANS]  # clear, lungs, the full stop
+    mean = texts.encode(texts.prepare(short))[0, :384]
+    assert cosine(found[0][:3].mean(axis=0), mean) > 0.8
+    assert len(spans.prepare(long)) > 1
 
 
 # --- weights ----------------------------------------------------------------------------------

@@ -397,3 +397,30 @@ def test_every_problem_has_a_sentence_that_can_be_filled():
     assert named <= known.keys()
     assert all("{case}" in known[code] for code in named if code.startswith("encode."))
     assert set(DEFAULT_ENCODERS) == {IMAGE, TEXT}
+
+
+def test_parts_are_made_only_where_they_are_wanted_and_kept_in_16_bits(tmp_path):
+    parts = {
+        "text.parts": replace(
+            letters_card(), modality="text.parts", blocks=(4,), part=2, stored="float16"
+        )
+    }
+    features = EncodedFeatures(
+        folder=tmp_path / "features", root=tmp_path, device="cpu",
+        encoders={TEXT: letters_card()}, parts=parts,
+    )
+    case = a_case(1, report="abba")
+    list(features.encode([case]))
+    assert not features.missing([case])
+    assert not features.parts_cached()
+    assert features.part_widths == {"text": 2}
+    features.want_parts()
+    assert features.missing([case]) == [case]
+    assert [step.total for step in features.encode([case])] == [1]
+    assert features.parts_cached()
+    assert not features.missing([case])
+    rows, there = features.matrix("text.parts", [case.hashes(TEXT)])
+    assert there.all()
+    assert np.array_equal(rows, features.matrix(TEXT, [case.hashes(TEXT)])[0])
+    [block] = (tmp_path / "features").glob("text.parts-*/*.npy")
+    assert np.load(block)["feature"].dtype == np.float16

@@ -52,7 +52,13 @@ def behind(evidence, truth, width=12):
         rng = np.random.default_rng(len(m))
         noise = rng.standard_normal((len(values), width - values.shape[1]))
         features[m] = np.hstack([values, noise]).astype(np.float32)
-    return Inputs(features, {m: np.ones(truth.shape, np.float32) for m in evidence})
+        if m != "values":  # the third modality has no parts
+            parts = features[m][:, None] + rng.standard_normal((len(values), 4, width))
+            features[f"{m}.parts"] = parts.reshape(len(values), 4 * width).astype(np.float16)
+    return Inputs(
+        features, {m: np.ones(truth.shape, np.float32) for m in evidence},
+        part_widths={m: width for m in evidence if m != "values"},
+    )
 
 
 def seen(material, **changed):

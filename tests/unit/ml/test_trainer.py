@@ -12,7 +12,7 @@ from mmreview.domain.cases import Partition
 from mmreview.domain.errors import BundleInvalid, FeaturesMissing, MmreviewError, TooFewLabels
 from mmreview.domain.predictions import jensen_shannon_bits, sigmoid
 from mmreview.domain.versions import LambdaChoice
-from mmreview.ml.fusion import AUTO, FUSIONS
+from mmreview.ml.fusion import AUTO, FUSIONS, reads_parts
 from mmreview.ml.fusion.additive import AdditiveFusion
 from mmreview.ml.recipe import Recipe
 from mmreview.ml.search import choose
@@ -37,7 +37,7 @@ def test_contributions_add_up_exactly(make_world, make_rounds):
             assert after.fused == pytest.approx(before.fused, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", [n for n, kind in FUSIONS.items() if n != "average"])
+@pytest.mark.parametrize("name", [n for n in FUSIONS if not reads_parts(n)])
 def test_any_fusion_makes_a_version_that_explains_itself(
     make_world, make_rounds, bundle_digest, name
 ):
@@ -63,6 +63,55 @@ def test_any_fusion_makes_a_version_that_explains_itself(
     second, judged = rounds.train(world.table(seq=2), number=2, parent=version, fusion=name)
     assert judged.gate.log_loss_difference == pytest.approx(0.0, abs=0.01)
     assert rounds.load(second).fusion == name
+
+
+def test_a_fusion_that_reads_parts_says_what_is_missing_and_serves_with_them(
+    make_world, make_rounds
+):
+    world = make_world(cases=120)
+    rounds = make_rounds(world)
+    rounds.trainer.prepare("mixture")
+    assert not world.features.wanted
+    rounds.trainer.prepare("attention")
+    assert world.features.wanted
+    world.add_parts(missing=7)
+    with pytest.raises(MmreviewError) as caught:
+        rounds.train(world.table(), fusion="attention")
+    assert (caught.value.code, caught.value.params["count"]) == ("error.parts_missing", 7)
+    world.add_parts()
+    for number, name in enumerate(("attention", "bilinear"), start=1):
+        version, result = rounds.train(world.table(), number=number, fusion=name)
+        assert result.metrics["auroc"]["fused"] > 0.7
+        whole = rounds.load(version).predict([world.case(0)])[0]
+        assert not whole.reweightable
+        for finding in whole.findings:
+            logit = finding.prior + sum(finding.contributions.values())
+            assert finding.fused == pytest.approx(sigmoid(logit), abs=1e-6)
+        world.features.prints["text.parts"] = "another"
+        with pytest.raises(BundleInvalid) as refused:
+            rounds.load(version)
+        assert refused.value.code == "error.bundle_other_encoder"
+        world.features.prints["text.parts"] = "print-of-text.parts"
+
+
+def test_predicting_with_a_network_needs_no_torch(make_world, make_rounds):
+    world = make_world(cases=80)
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table(), fusion="gmu")
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from mmreview.ml.bundle import read\n"
+        "import numpy as np\n"
+        f"model = read(Path({str(rounds.folder / version.folder)!r}), version=1,"
+        f" sha256={version.sha256!r}).models[0]\n"
+        "x = {m: np.zeros((1, len(h.weights)), np.float32) for m, h in model.heads.items()}\n"
+        "there = {m: np.ones(1, bool) for m in x}\n"
+        "assert np.isfinite(model.opinions(x, there).fused.logits).all()\n"
+        "print('torch' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout.strip() == "False", found.stderr
 
 
 def test_one_modality_alone_is_the_fused_opinion(make_world, make_rounds):
@@ -323,7 +372,8 @@ def test_a_round_may_search_for_its_fusion(make_world, make_rounds):
     assert table["default"] == Recipe.fusion
     assert (table["cases"], table["groups"], table["folds"]) == (160, 80, 5)
     rows = {row["fusion"]: row for row in table["rows"]}
-    assert set(rows) == {*FUSIONS, "image", "text"}
+    whole = {name for name in FUSIONS if not reads_parts(name)}  # there are no parts
+    assert set(rows) == {*whole, "image", "text"}
     for row in rows.values():
         low, high = row["intervals"]["auroc"]
         assert low <= row["auroc"] <= high

@@ -286,15 +286,21 @@ def train(
     project: ProjectArgument,
     fusion: Annotated[str, typer.Option(help="A fusion's name; auto: whichever is best.")] = "",
     weight: Annotated[str, typer.Option("--lambda", help="manual:0.6, cv or learned.")] = "",
+    search: Annotated[
+        bool, typer.Option("--search", help="Find the best model first, as --fusion auto does.")
+    ] = False,
     seed: SeedOption = 0,
     reader: ReaderOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Fit a version on the labels that hold; it serves if the gate lets it."""
     from mmreview.reporting import search_table
-    from mmreview.services.learning import TrainingOptions, parse_weight
+    from mmreview.services.learning import AUTO, TrainingOptions, parse_weight
 
     with opened_desk(project, as_json=as_json) as (console, desk):
+        if search and fusion not in ("", AUTO):
+            raise MmreviewError("error.search_with_fusion", fusion=fusion)
+        fusion = AUTO if search else fusion
         actor = acting_reader(reader)
         options = TrainingOptions(
             fusion=fusion or None, weight=parse_weight(weight) if weight else None, seed=seed

@@ -117,29 +117,77 @@ def exclusive_tables(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def search_table(found: Mapping[str, Any]) -> str:
-    """What a search for the fusion tried (``ml.search``): a line for each, with the interval of
-    its AUROC, how far the default is ahead of it and how far it is ahead of the better modality."""
-    code = "cli.search_kept" if found["chosen"] == found["default"] else "cli.search_found"
-    head = tr(
-        code, chosen=found["chosen"], default=found["default"], cases=found["cases"],
-        groups=found["groups"], folds=found["folds"],
-    )
+    """What a search tried (``ml.search``): why this one serves, what choosing is worth, and a line
+    for each candidate and modality with intervals and how far the chosen one is ahead of it."""
+    head = [
+        search_verdict(found),
+        tr("cli.searched_on", cases=found["cases"], groups=found["groups"], folds=found["folds"]),
+        search_worth(found),
+    ]
     rows = [
         (
-            row["fusion"],
+            candidate_words(row["fusion"], row.get("plan")),
             _number(row["auroc"]),
             _interval((row.get("intervals") or {}).get("auroc")),
             _difference(row.get("difference")),
-            None if row["ahead"] is None else f"{row['ahead']:+.3f}",
             _number(row["log_loss"]),
+            _interval((row.get("intervals") or {}).get("log_loss")),
+            _difference(row.get("difference"), "log_loss"),
+            None if row["ahead"] is None else f"{row['ahead']:+.3f}",
             _number(row["ece"]),
         )
         for row in found["rows"]
     ]
+    ahead = tr("cli.chosen_less")
     header = (
-        "", "auroc", "95 %", tr("cli.default_less"), tr("cli.ahead_of_better"), "log_loss", "ece"
+        "", "auroc", "95 %", ahead, "log_loss", "95 %", ahead, tr("cli.ahead_of_better"), "ece"
     )
-    return f"{head}\n{table(header, rows)}"
+    return "\n".join([*(line for line in head if line), table(header, rows)])
+
+
+def search_verdict(found: Mapping[str, Any]) -> str:
+    """Which candidate serves after a search, and why."""
+    kept = found["chosen"] == found["default"] and found.get("plan") == found.get("default_plan")
+    return tr(
+        found.get("reason", "search.kept" if kept else "search.found"),
+        chosen=candidate_words(found["chosen"], found.get("plan")),
+        default=candidate_words(found["default"], found.get("default_plan")),
+        tried=found.get("tried", len(found["rows"])),
+    )
+
+
+def search_worth(found: Mapping[str, Any]) -> str:
+    """What choosing like this is worth on patients that it has not looked at; empty where an older
+    search did not measure it."""
+    worth = found.get("searched") or {}
+    gap = (worth.get("difference") or {}).get("log_loss")
+    if gap is None:
+        return ""
+    return tr(
+        "search.worth", auroc=_number(worth["auroc"]), log_loss=_number(worth["log_loss"]),
+        gap=f"{-gap[0]:+.3f}", low=f"{-gap[2]:+.3f}", high=f"{-gap[1]:+.3f}",
+    )
+
+
+def fusion_words(name: str) -> str:
+    """What a fusion (or a modality) is called; its name where there are no words for it."""
+    for code in (f"fusion.{name}", f"ui.modality.{name}"):
+        words = tr(code)
+        if words != code:
+            return words
+    return name
+
+
+def candidate_words(fusion: str, plan: Mapping[str, Any] | None) -> str:
+    """A fusion's short name and what is unusual about its heads."""
+    parts = [fusion]
+    freedom = float((plan or {}).get("freedom", 1.0))
+    if freedom != 1.0:
+        parts.append(tr("plan.freer" if freedom > 1 else "plan.tighter"))
+    for part in (plan or {}).get("without", ()):
+        name = tr(f"part.{part}")
+        parts.append(tr("plan.without", part=part if name == f"part.{part}" else name))
+    return ", ".join(parts)
 
 
 def versions_table(versions: Sequence[Version]) -> str:

@@ -128,6 +128,10 @@ class EncodedFeatures:
     def _wanted(self) -> tuple[str, ...]:
         return (*self.modalities, *self._parts) if self._wants_parts else self.modalities
 
+    def pieces(self, modality: str) -> tuple[tuple[str, int], ...]:
+        """The names and widths of what stands in a modality's features, where it has several."""
+        return self._cards[modality].pieces
+
     def fingerprint(self, modality: str) -> str:
         """The cache key as sha256 (hex): encoder, weights, preprocessing, view, numeric backend.
         Two features of one fingerprint may be compared. Imports torch in a project without any

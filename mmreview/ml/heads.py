@@ -90,10 +90,12 @@ def fit_head(
     *,
     seed: int,
     spread: float | None = None,
+    freedom: float = 1.0,
     start: Sequence[Head] | None = None,
 ) -> Generator[Trace, None, HeadFit]:
-    """Fit the head of one modality and its fold twins. ``spread`` None searches it; ``start`` are
-    the parent's heads (all rows first, then folds), fitted without the same folds' groups."""
+    """Fit the head of one modality and its fold twins. ``spread`` None searches it;
+    what is found is multiplied by ``freedom``. ``start`` are the parent's heads (all rows first,
+    then folds), fitted without the same folds' groups."""
     rows = np.flatnonzero(lesson.present & (lesson.weights > 0).any(axis=1))
     width, findings = lesson.features.shape[1], lesson.targets.shape[1]
     held_out = np.full((len(lesson.features), findings), np.nan)
@@ -114,7 +116,8 @@ def fit_head(
         designs.append(Design.of(block, seed=seed))
         yield Trace(0)
     if spread is None:
-        spread = yield from _search(blocks, designs, targets, weights, folds, seed)
+        found = yield from _search(blocks, designs, targets, weights, folds, seed)
+        spread = found * freedom
     columns = _columns(targets, weights, folds, lesson.fold_count)
     warm = None
     if start is not None and len(start) == 1 + lesson.fold_count:

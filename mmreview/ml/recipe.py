@@ -26,6 +26,7 @@ from mmreview.ml.fusion.fusing import Fusing, Subset, fit_each, subsets
 from mmreview.ml.fusion.material import Inputs, Material, families_of
 from mmreview.ml.heads import HeadFit, Lesson, fit_head
 from mmreview.ml.model import Model, Opinions
+from mmreview.ml.plans import HeadPlan, columns_of, narrowed, narrowed_head, widened
 from mmreview.ml.samples import Samples
 from mmreview.ml.solver import Trace, mean_trace
 
@@ -52,7 +53,7 @@ class Recipe:
     model of all rows gets calibration and fusion (an outer fold of ``evaluate`` needs no more).
     ``families`` names each finding's family (the schema's group); empty: all are of one. With
     ``slow`` the fusions that take long are compared as well (``evaluation``). ``groups`` are the
-    findings that exclude each other."""
+    findings that exclude each other, ``plan`` says what the heads look at and how freely."""
 
     fusion: str = "mixture"
     weight: LambdaChoice = field(default_factory=LambdaChoice)
@@ -63,6 +64,7 @@ class Recipe:
     families: tuple[str, ...] = ()
     slow: bool = False
     groups: tuple[Group, ...] = ()
+    plan: HeadPlan = field(default_factory=HeadPlan)
 
 
 @dataclass(frozen=True)
@@ -142,13 +144,7 @@ def _fit_heads(
     """All heads in step with each other, so that one loss curve tells of all."""
     working = {}
     for m in samples.modalities:
-        start = None
-        if ancestor is not None and len(ancestor.models) == int(folds.max()) + 2:
-            known = [model.heads[m] for model in ancestor.models if m in model.heads]
-            start = known or None  # a parent from before the project had this modality
-        spread = None if recipe.spreads is None else recipe.spreads.get(m)
-        lesson = lesson_of(samples, m, folds)
-        working[m] = fit_head(lesson, seed=recipe.seed, spread=spread, start=start)
+        working[m] = _fit_head(samples, recipe, folds, m, ancestor)
     latest: dict[str, Trace] = {}
     done: dict[str, HeadFit] = {}
     losses: list[tuple[float, float | None]] = []
@@ -166,6 +162,27 @@ def _fit_heads(
             losses.append((step.loss or 0.0, step.held_out_loss))
             yield Step("training.phase.fitting", _share(len(losses)), step)
     return {m: done[m] for m in samples.modalities}, losses
+
+
+def _fit_head(
+    samples: Samples, recipe: Recipe, folds: NDArray[np.int8], modality: str,
+    ancestor: Ancestor | None,
+) -> Generator[Trace, None, HeadFit]:
+    """One modality's head on the parts of its features that the plan leaves."""
+    start = None
+    if ancestor is not None and len(ancestor.models) == int(folds.max()) + 2:
+        known = [model.heads[modality] for model in ancestor.models if modality in model.heads]
+        start = known or None  # a parent from before the project had this modality
+    spread = None if recipe.spreads is None else recipe.spreads.get(modality)
+    lesson = lesson_of(samples, modality, folds)
+    columns = columns_of(samples.pieces.get(modality, ()), modality, recipe.plan)
+    if columns is not None:
+        lesson = narrowed(lesson, columns)
+        start = None if start is None else [narrowed_head(head, columns) for head in start]
+    found = yield from fit_head(
+        lesson, seed=recipe.seed, spread=spread, freedom=recipe.plan.freedom, start=start
+    )
+    return found if columns is None else widened(found, columns)
 
 
 def _share(iterations: int) -> float:

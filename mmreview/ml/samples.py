@@ -50,6 +50,10 @@ class CachedFeatures(Protocol):
         """The widths of the parts that the features come from, in order."""
         ...
 
+    def pieces(self, modality: str) -> tuple[tuple[str, int], ...]:
+        """The names and widths of what stands in the features, in order; empty: one thing."""
+        ...
+
     def fingerprint(self, modality: str) -> str:
         """What made the features: encoder, weights, preprocessing, view."""
         ...
@@ -79,8 +83,9 @@ class Samples:
     """Labelled cases with features. Arrays have one row a case; ``features[m]`` is (n, width)
     with zeros where ``present[m]`` is False (parts of it, if asked for, are ``features[m + PARTS]``
     in 16 bits, each ``part_widths[m]`` long); ``targets`` is (n, findings) with NaN unlabelled.
-    ``blocks[m]`` are the widths of the parts of ``features[m]`` (see ``heads``); ``marked`` are the
-    modalities whose features are values and then marks that each is there."""
+    ``blocks[m]`` are the widths of the parts of ``features[m]`` (see ``heads``), ``pieces[m]`` their
+    names and widths (see ``plans``); ``marked`` are the modalities whose features are values and
+    then marks that each is there."""
 
     modalities: tuple[str, ...]
     features: dict[str, NDArray[np.float32]]
@@ -93,6 +98,7 @@ class Samples:
     blocks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     marked: frozenset[str] = frozenset()
     part_widths: Mapping[str, int] = field(default_factory=dict)
+    pieces: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -111,6 +117,7 @@ class Samples:
             blocks=self.blocks,
             marked=self.marked,
             part_widths=self.part_widths,
+            pieces=self.pieces,
         )
 
     @property
@@ -217,6 +224,7 @@ def gather(
         blocks={m: features.blocks(m) for m in modalities},
         marked=features.marked,
         part_widths=dict(features.part_widths) if parts else {},
+        pieces={m: features.pieces(m) for m in modalities},
     )
 
 

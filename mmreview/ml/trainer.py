@@ -30,10 +30,11 @@ from mmreview.ml import evaluation, gate
 from mmreview.ml.bundle import Bundle
 from mmreview.ml.encoders.card import PARTS
 from mmreview.ml.exclusive import Group
-from mmreview.ml.fusion import AUTO, fusion_named, reads_parts
+from mmreview.ml.fusion import AUTO, FUSIONS, fusion_named, reads_parts
 from mmreview.ml.fusion.fusing import PARTED
 from mmreview.ml.model import Model
 from mmreview.ml.pairing import PairEvidence, described, learn_pairs
+from mmreview.ml.plans import HeadPlan
 from mmreview.ml.predictor import BundlePredictor
 from mmreview.ml.recipe import Ancestor, Fitted, Recipe, Step, fit
 from mmreview.ml.samples import (
@@ -54,7 +55,7 @@ Floats = NDArray[np.float64]
 #: The heads' regularisation is searched again once there are this many times the labels.
 _SEARCH_AGAIN = 1.5
 #: The share of a round that is done when a search for the fusion is.
-_SEARCHED = 0.7
+_SEARCHED = 0.9
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,14 @@ class FusionTrainer:
         samples = yield from self._read(request.table, Partition.TRAIN, 0.0, parts)
         audit = yield from self._read(request.table, Partition.AUDIT, 0.09, parts)
         require_features(samples)
-        if reads_parts(request.fusion):
-            require_parts(samples, request.fusion)
         recipe, found, begun = self._recipe(request, parent), None, 0.1
+        if reads_parts(recipe.fusion):
+            require_parts(samples, recipe.fusion)
         if request.fusion == AUTO:
             found = yield from _search(samples, recipe, request.findings)
-            recipe, begun = replace(recipe, fusion=found.fusion), _SEARCHED
+            best = found.candidate
+            recipe = replace(recipe, fusion=best.fusion, plan=best.plan, spreads=None)
+            begun = _SEARCHED
         fitting = fit(samples, recipe, ancestor=parent.ancestor if parent else None)
         while True:
             try:
@@ -179,15 +182,21 @@ class FusionTrainer:
 
     @staticmethod
     def _recipe(request: TrainingRequest, parent: _Parent | None) -> Recipe:
-        """A routine round keeps the parent's regularisation until the labels have grown."""
+        """A routine round keeps the parent's plan, and its regularisation until the labels have
+        grown; a search starts from what the parent is."""
+        fusion = request.fusion
+        if fusion == AUTO:
+            served = request.parent.fusion if parent is not None and request.parent else ""
+            fusion = served if served in FUSIONS else Recipe.fusion
+        plan = HeadPlan.of_json(parent.bundle.card.get("plan") if parent is not None else None)
         spreads: Mapping[str, float] | None = None
         if parent is not None:
             searched = parent.bundle.card["regularisation"]
             if _labels(request.table) < _SEARCH_AGAIN * searched["labels"]:
                 spreads = searched["spreads"]
         return Recipe(
-            request.fusion, request.weight, request.seed, spreads, families=request.families,
-            groups=_columns(request.groups, request.findings),
+            fusion, request.weight, request.seed, spreads, families=request.families,
+            groups=_columns(request.groups, request.findings), plan=plan,
         )
 
     def _card(
@@ -212,6 +221,7 @@ class FusionTrainer:
             "modalities": list(samples.modalities),
             "encoders": {name: self._features.fingerprint(name) for name in seen},
             "fusion": recipe.fusion,
+            "plan": recipe.plan.as_json(),
             "weight": str(request.weight),
             "lambda": {
                 "serving": dict(model.fusion.whole.weights),

@@ -32,6 +32,8 @@ from mmreview.domain.versions import LambdaChoice, Role, Version
 
 #: The fusion of a first version; later rounds keep the serving version's.
 DEFAULT_FUSION = "mixture"
+#: The fusion of a round that searches for the best model (``ml.fusion`` has the same name for it).
+AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)

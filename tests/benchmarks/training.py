@@ -70,6 +70,10 @@ class SyntheticFeatures:
         """As the encoders' cards say."""
         return BLOCKS[modality]
 
+    def pieces(self, modality: str) -> tuple[tuple[str, int], ...]:
+        """None is named."""
+        return ()
+
     def fingerprint(self, modality: str) -> str:
         """What made them."""
         return "synthetic"

@@ -361,3 +361,11 @@ def test_training_without_labels_is_refused_before_minutes_of_encoding(tmp_path)
     assert code == 2
     assert "--labels-complete" in err
     assert not list((project / "features").rglob("*.npy"))
+
+
+def test_a_search_and_a_named_fusion_do_not_go_together(tmp_path):
+    project = tmp_path / "p.mmreview"
+    assert run("init", project)[0] == 0
+    code, out, _ = run("train", project, "--search", "--fusion", "soft", "--json")
+    assert code == 2
+    assert json.loads(out)["error"]["code"] == "error.search_with_fusion"

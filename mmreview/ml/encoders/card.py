@@ -54,6 +54,7 @@ class EncoderCard:
 
     ``items`` says what of a case it encodes (the folder is what relative paths start from).
     ``blocks`` are the widths of what its features are made of, in order (see ``ml.heads``).
+    ``pieces`` name what stands in them, with its width, where there are several (see ``ml.plans``).
     ``step`` items are encoded for each durable block. ``marked`` features are values and then
     marks that each is there. The features of a card for parts are as many vectors of ``part``
     numbers in a row, zeros where there are fewer parts; ``stored`` is how the cache keeps them.
@@ -71,6 +72,7 @@ class EncoderCard:
     marked: bool = False
     part: int = 0
     stored: str = "float32"
+    pieces: tuple[tuple[str, int], ...] = ()
 
     @property
     def width(self) -> int:

@@ -83,6 +83,7 @@ EFFICIENTNET_LITE0 = EncoderCard(
     blocks=(1280, 2 * (24 + 40 + 80 + 112)),
     items=_images,
     load=_load_efficientnet,
+    pieces=(("last", 1280), ("middle", 2 * (24 + 40 + 80 + 112))),
 )
 
 MINILM = EncoderCard(
@@ -94,6 +95,7 @@ MINILM = EncoderCard(
     blocks=(384 + 2 * NGRAM_COLUMNS,),
     items=_report,
     load=_load_minilm,
+    pieces=(("embedding", 384), ("ngrams", 2 * NGRAM_COLUMNS)),
     step=64,
 )
 

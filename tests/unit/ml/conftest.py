@@ -30,6 +30,10 @@ class FakeFeatures:
     def blocks(self, modality):
         return (self.width(modality),)
 
+    def pieces(self, modality):
+        half = self.width(modality) // 2
+        return (("first", half), ("second", self.width(modality) - half))
+
     def fingerprint(self, modality):
         return self.prints[modality]
 

@@ -1,8 +1,10 @@
 """A round of training, from labels with known truth to a bundle: what must always hold."""
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +14,13 @@ from mmreview.domain.cases import Partition
 from mmreview.domain.errors import BundleInvalid, FeaturesMissing, MmreviewError, TooFewLabels
 from mmreview.domain.predictions import jensen_shannon_bits, sigmoid
 from mmreview.domain.versions import LambdaChoice
+from mmreview.ml import bundle as bundles
 from mmreview.ml.fusion import AUTO, FUSIONS, reads_parts
 from mmreview.ml.fusion.additive import AdditiveFusion
+from mmreview.ml.plans import HeadPlan
 from mmreview.ml.recipe import Recipe
-from mmreview.ml.search import choose
+from mmreview.ml.samples import gather
+from mmreview.ml.search import Candidate, choose
 from mmreview.services.learning import DEFAULT_FUSION
 
 
@@ -360,8 +365,10 @@ def test_three_modalities_need_no_other_code(make_world, make_rounds):
     )
 
 
-def test_a_round_may_search_for_its_fusion(make_world, make_rounds):
-    world = make_world(cases=160)
+def test_a_round_may_search_for_its_best_model(make_world, make_rounds, monkeypatch):
+    monkeypatch.delitem(FUSIONS, "gmu")  # its networks would take most of the time
+    world = make_world(cases=120, findings=2)
+    world.features.pieces = lambda m: (("first", 20), ("second", 20)) if m == "image" else ()
     rounds = make_rounds(world)
     version, result = rounds.train(world.table(), fusion=AUTO)
     fractions = [step.fraction for step in rounds.steps]
@@ -370,28 +377,88 @@ def test_a_round_may_search_for_its_fusion(make_world, make_rounds):
     table = json.loads(json.dumps(result.metrics["search"], allow_nan=False))
     assert result.fusion == table["chosen"] == rounds.load(version).fusion
     assert table["default"] == Recipe.fusion
-    assert (table["cases"], table["groups"], table["folds"]) == (160, 80, 5)
-    rows = {row["fusion"]: row for row in table["rows"]}
-    whole = {name for name in FUSIONS if not reads_parts(name)}  # there are no parts
-    assert set(rows) == {*whole, "image", "text"}
-    for row in rows.values():
+    assert (table["cases"], table["groups"], table["folds"]) == (120, 60, 5)
+    usual = {"freedom": 1.0, "without": []}
+    plans = [usual, *({"freedom": freedom, "without": []} for freedom in (3.0, 1 / 3)),
+             *({"freedom": 1.0, "without": [f"image.{part}"]} for part in ("first", "second"))]
+    rows = table["rows"]
+    tried = [row for row in rows if row["plan"] is not None]
+    assert {row["fusion"] for row in tried if row["plan"] == usual} == {
+        name for name in FUSIONS if not reads_parts(name)  # there are no parts
+    }
+    assert [p for p in plans if not any(row["plan"] == p for row in tried)] == []
+    assert all(row["plan"] in plans for row in tried)
+    assert len(tried) == table["tried"]
+    assert [row["fusion"] for row in rows if row["plan"] is None] in (
+        ["image", "text"], ["text", "image"]
+    )
+    losses = [row["log_loss"] for row in tried]
+    assert losses == sorted(losses)
+    [chosen] = [r for r in tried if (r["fusion"], r["plan"]) == (table["chosen"], table["plan"])]
+    assert chosen["difference"]["log_loss"] == [0.0, 0.0, 0.0]
+    for row in rows:
         low, high = row["intervals"]["auroc"]
         assert low <= row["auroc"] <= high
-    assert rows["image"]["ahead"] <= 0 < rows[Recipe.fusion]["ahead"]
+    assert len(table["picked"]) == 5
+    assert {"auroc", "log_loss"} <= set(table["searched"]["difference"])
+    assert table["reason"] in ("search.kept", "search.found", "search.unproved")
     card = json.loads((rounds.folder / version.folder / "card.json").read_text())
     assert card["fusion"] == table["chosen"]
+    assert card["plan"] == table["plan"]
     assert card["metrics"]["search"] == table
 
 
-def test_a_search_leaves_the_default_only_for_what_is_surely_better():
-    def row(fusion, *difference):
-        return {"fusion": fusion, "difference": {"log_loss": list(difference)}}
+def test_a_plan_leaves_a_part_of_the_features_out_and_stays(make_world, make_rounds):
+    world = make_world()
+    rounds = make_rounds(world)
+    first, _ = rounds.train(world.table())
+    plan = HeadPlan(freedom=3.0, without=("image.second",))
+    folder = rounds.folder / first.folder
+    bundle = bundles.read(folder, version=1, sha256=first.sha256)
+    shutil.rmtree(folder)
+    changed = replace(bundle, card={**bundle.card, "plan": plan.as_json()})
+    parent = replace(first, sha256=bundles.write(changed, folder))
+    second, _ = rounds.train(world.table(seq=2), number=2, parent=parent)
+    [whole] = [h for m, h in rounds_model(rounds, second).heads.items() if m == "image"]
+    width = world.features.width("image")
+    assert np.abs(whole.weights[: width // 2]).min() > 0
+    assert not whole.weights[width // 2 :].any()
+    card = json.loads((rounds.folder / second.folder / "card.json").read_text())
+    assert card["plan"] == plan.as_json()
 
-    unsure = row("soft", 0.02, -0.01, 0.05)
-    small, large = row("pooling", 0.01, 0.005, 0.015), row("stacking", 0.03, 0.01, 0.05)
-    never = row("image", 0.2, 0.1, 0.3)  # it is no fusion
-    assert choose([{"fusion": "mixture"}, unsure, never], default="mixture") == "mixture"
-    assert choose([unsure, small, large, never], default="mixture") == "stacking"
+
+def rounds_model(rounds, version):
+    folder = rounds.folder / version.folder
+    return bundles.read(folder, version=version.id, sha256=version.sha256).models[0]
+
+
+def test_only_what_is_surely_better_replaces_what_serves(make_world, make_rounds):
+    world = make_world(cases=200, findings=2)
+    samples = run(gather(world.features, world.table(), Partition.TRAIN))
+    truth = samples.targets.astype(float)
+    rng = np.random.default_rng(0)
+
+    def opinion(skill, noise=1.0):
+        wobble = noise * rng.standard_normal(truth.shape)
+        return sigmoid_of(skill * (2 * truth - 1) + wobble)
+
+    serving, equal, better = Candidate("mixture"), Candidate("soft"), Candidate("stacking")
+    tried = {serving: opinion(0.5), equal: opinion(0.5)}
+    assert choose(samples, tried, serving) == serving
+    assert choose(samples, {**tried, better: opinion(2.5)}, serving) == better
+    assert choose(samples, {**tried, better: opinion(-2.5)}, serving) == serving
+
+
+def sigmoid_of(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def run(work):
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            return done.value
 
 
 def test_metrics_are_json_and_tell_their_basis(make_world, make_rounds):

@@ -83,9 +83,9 @@ class Samples:
     """Labelled cases with features. Arrays have one row a case; ``features[m]`` is (n, width)
     with zeros where ``present[m]`` is False (parts of it, if asked for, are ``features[m + PARTS]``
     in 16 bits, each ``part_widths[m]`` long); ``targets`` is (n, findings) with NaN unlabelled.
-    ``blocks[m]`` are the widths of the parts of ``features[m]`` (see ``heads``), ``pieces[m]`` their
-    names and widths (see ``plans``); ``marked`` are the modalities whose features are values and
-    then marks that each is there."""
+    ``blocks[m]`` are the widths of the parts of ``features[m]`` (see ``heads``), ``pieces[m]``
+    their names and widths (see ``plans``); ``marked`` are the modalities whose features are values
+    and then marks that each is there."""
 
     modalities: tuple[str, ...]
     features: dict[str, NDArray[np.float32]]

@@ -243,7 +243,7 @@ def fit_pairs(
         left, right = _strangers(groups[inside], rng)
         if not len(left) or int(outside.sum()) < LEAST_PAIRS // 2:
             continue
-        image, text = yield from _canonical(x[outside], y[outside], rng)
+        image, text = yield from _canonical(x[outside], y[outside], groups[outside], rng)
         a, b = image.project(x[inside]), text.project(y[inside])
         left, right = np.append(np.arange(len(inside)), left), np.append(
             np.arange(len(inside)), right
@@ -259,7 +259,7 @@ def fit_pairs(
     known, truth = np.concatenate(scores), np.concatenate(wrong)
     weights, bias = _logistic(known, truth)
     measured = auroc(truth, known @ weights, np.concatenate(strata))
-    image, text = yield from _canonical(x, y, rng)
+    image, text = yield from _canonical(x, y, groups, rng)
     return PairHead(image, text, weights, bias, len(rows), measured or 0.5)
 
 
@@ -332,15 +332,16 @@ def _agreement(za: Floats, zb: Floats, prior: Floats) -> Floats:
 
 
 def _canonical(
-    x: Array, y: Array, rng: np.random.Generator
+    x: Array, y: Array, groups: NDArray[np.str_], rng: np.random.Generator
 ) -> Generator[None, None, tuple[_Side, _Side]]:
     """Both projections, such that the dot product of two coordinates is ``xᵀ W y``."""
+    mass = _mass(groups)
     sides = []
     for features in (x, y):
-        sides.append((yield from _principal(features, rng)))
+        sides.append((yield from _principal(features, mass, rng)))
         yield
     (one, a, va), (two, b, vb) = sides
-    cross = a.T @ b / len(a)
+    cross = (a * mass[:, None]).T @ b / len(a)
     # Variances as shares of the whole, so that λ has no unit.
     total = np.sqrt(va.sum() * vb.sum())
     w = (cross / total) / (np.outer(va / va.sum(), vb / vb.sum()) + _RIDGE / len(a))
@@ -360,8 +361,17 @@ def _canonical(
     return turned[0], turned[1]
 
 
+def _mass(groups: NDArray[np.str_]) -> Floats:
+    """(n,) weights of the rows, 1 in the mean: a patient with n pairs counts √n, since they tell
+    less than n patients would. AUROC of swapped reports +.007, -.002 and +.004 (diagnoses,
+    ultrasound, severity by zones; 6 seeds)."""
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    mass: Floats = 1 / np.sqrt(sizes[group])
+    return mass / mass.mean()
+
+
 def _principal(
-    features: Array, rng: np.random.Generator
+    features: Array, mass: Floats, rng: np.random.Generator
 ) -> Generator[None, None, tuple[_Side, Floats, Floats]]:
     """Standardised principal axes: a side that projects onto them, the rows' coordinates, and
     the variance along each."""
@@ -370,7 +380,7 @@ def _principal(
     scale = np.where(dull, 0, 1 / np.where(dull, 1, spread)).astype(np.float32)
     rows = _unit((features - mean) * scale)
     centre = rows.mean(axis=0)
-    sample = rows - centre
+    sample = (rows - centre) * np.sqrt(mass)[:, None].astype(np.float32)
     if len(rows) > _BASIS_ROWS:
         sample = sample[rng.choice(len(rows), _BASIS_ROWS, replace=False)]
     yield
@@ -383,7 +393,9 @@ def _principal(
         coordinates = np.zeros((len(rows), 1))
         basis = np.zeros((features.shape[1], 1), np.float32)
     # The sample's axes are not quite the principal ones of all rows.
-    variance, turn = np.linalg.eigh(coordinates.T @ coordinates / len(rows))
+    variance, turn = np.linalg.eigh(
+        (coordinates * mass[:, None]).T @ coordinates / len(rows)
+    )
     axes = (basis @ turn).astype(np.float32)
     side = _Side(mean, scale, axes, (centre @ axes).astype(np.float32))
     return side, coordinates @ turn, np.maximum(variance, 1e-12)

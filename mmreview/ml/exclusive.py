@@ -15,8 +15,9 @@ are logit_k - log Σ_{j≠k} exp(logit_j).
 Slopes are drawn to what softmax asks of log-odds: near an even opinion over C classes log p moves
 (C-1)/C as fast as the log-odds of p do (exactly 1/2 for two); with "none" among them, 1. Measured
 on four real tasks (``tests/benchmarks/exclusive.py``): against yes-or-no opinions scaled to add up,
-the fused log-loss is lower on three of four (mean -.012), the report's on all four; one
-slope for all classes gives half of that.
+the fused log-loss is lower on three of four (mean over ten seeds -.011; no interval leaves out 0),
+the report's on three (two of them surely). One slope for all classes gives half of that. It costs
+the rarest class of the fourth (14 cases) .01 of AUROC.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def measure_groups(
             truth, chance = classes[known], chances[known]
             row = {"group": group.name, "classes": names, "opinion": name}
             row |= measure(truth, chance, strata)
-            found = _drawn(truth, chance, strata, drawn[known])
+            found = yield from _drawn(truth, chance, strata, drawn[known])
             row["intervals"] = {each: bounds(values) for each, values in found.items()}
             row["ece_perfect"] = perfect_errors(chance.max(axis=1, initial=0), seed=seed)[
                 "ece_perfect"
@@ -106,25 +106,30 @@ def _losses(truth: NDArray[np.intp], chance: Floats) -> Floats:
 def _drawn(
     truth: NDArray[np.intp], chance: Floats, strata: NDArray[np.integer] | None,
     drawn: NDArray[np.float32],
-) -> dict[str, Floats]:
+) -> Generator[None, None, dict[str, Floats]]:
     """(draws,) of each bounded measure, NaN where a draw does not define it."""
     strata = np.zeros(len(truth), int) if strata is None else strata
     right = chance.argmax(axis=1) == truth
     ranks, recalls = [], []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for c in np.unique(truth):
-            inside = truth == c
-            ranks.append(ranked(inside, chance[:, c], strata, drawn)["auroc"])
-            recalls.append(drawn[inside & right].sum(axis=0) / drawn[inside].sum(axis=0))
-        total = drawn.sum(axis=0).astype(np.float64)
-        accuracy = drawn[right].sum(axis=0) / total
-        loss = _losses(truth, chance) @ drawn / total
+    for c in np.unique(truth):
+        inside = truth == c
+        ranks.append(ranked(inside, chance[:, c], strata, drawn)["auroc"])
+        recalls.append(_share(drawn[inside & right], drawn[inside]))
+        yield
+    total = drawn.sum(axis=0).astype(np.float64)
+    loss = _losses(truth, chance) @ drawn / np.where(total > 0, total, np.nan)
     return {
-        "accuracy": accuracy,
+        "accuracy": _share(drawn[right], drawn),
         "balanced_accuracy": _mean(recalls, len(total)),
         "auroc": _mean(ranks, len(total)),
         "log_loss": loss,
     }
+
+
+def _share(some: NDArray[np.float32], of: NDArray[np.float32]) -> Floats:
+    """(draws,): how much of what was drawn is ``some``; NaN where nothing was."""
+    total = of.sum(axis=0).astype(np.float64)
+    return some.sum(axis=0) / np.where(total > 0, total, np.nan)
 
 
 def _mean(parts: list[Floats], count: int) -> Floats:

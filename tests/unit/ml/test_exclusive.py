@@ -248,3 +248,23 @@ def test_sets_of_modalities_are_all_there():
     assert exclusive.sets_of(("a", "b", "c")) == [
         ("a",), ("b",), ("c",), ("a", "b"), ("a", "c"), ("b", "c"), ("a", "b", "c")
     ]
+
+
+def test_any_set_of_three_modalities_has_one_distribution(make_world, make_rounds):
+    signal = {"image": 1.0, "text": 1.0, "values": 1.0}
+    world = make_world(cases=200, findings=6, signal=signal, widths=dict.fromkeys(signal, 12))
+    world.truth[:, :3] = np.eye(3)[np.random.default_rng(0).integers(0, 3, 200)]
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table(), fusion="mixture", groups=GROUPS[:1])
+    rng = np.random.default_rng(1)
+    present = {m: rng.random(200) < 0.6 for m in signal}
+    opinions = rounds.load(version)._model.opinions(world.matrices, present)
+    chances = opinions.probabilities
+    total = chances["fused"][:, :3].sum(axis=1)
+    count = np.sum(list(present.values()), axis=0)
+    assert np.isnan(total[count == 0]).all()
+    np.testing.assert_allclose(total[count > 0], 1, atol=1e-9)
+    for m, there in present.items():
+        alone = there & (count == 1)
+        assert alone.any()
+        np.testing.assert_array_equal(chances["fused"][alone], chances[m][alone])

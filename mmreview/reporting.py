@@ -163,10 +163,12 @@ def search_worth(found: Mapping[str, Any]) -> str:
     gap = (worth.get("difference") or {}).get("log_loss")
     if gap is None:
         return ""
-    return tr(
-        "search.worth", auroc=_number(worth["auroc"]), log_loss=_number(worth["log_loss"]),
-        gap=f"{-gap[0]:+.3f}", low=f"{-gap[2]:+.3f}", high=f"{-gap[1]:+.3f}",
-    )
+    numbers = {name: _number(worth[name]) for name in ("auroc", "log_loss")}
+    before = {"fusion": found["default"], "plan": found["default_plan"]}
+    if all(picked == before for picked in found["picked"]):
+        return tr("search.worth_same", **numbers)
+    value, high, low = (f"{0.0 - edge:+.4f}" for edge in gap)
+    return tr("search.worth", **numbers, gap=value, low=low, high=high)
 
 
 def fusion_words(name: str) -> str:

@@ -137,6 +137,7 @@ class FakeTrainer:
     """Takes three steps, writes one file; needs one label, accepts unless ``refusing``."""
 
     refusing = False
+    fusions = ("mixture", "soft", "pooling")
     findings = SCHEMA.names
 
     def train(self, request):

@@ -359,6 +359,11 @@ class TrainingResult:
 class Trainer(Protocol):
     """Fits, calibrates, measures and writes bundles. No database, no Qt."""
 
+    @property
+    def fusions(self) -> tuple[str, ...]:
+        """The names of the fusions that it knows."""
+        ...
+
     def train(self, request: TrainingRequest) -> Generator[TrainingStep, None, TrainingResult]:
         """Train one version. Closing the generator leaves nothing behind.
 

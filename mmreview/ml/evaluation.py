@@ -21,6 +21,7 @@ from mmreview.ml.exclusive import Group
 from mmreview.ml.fusion import FUSIONS
 from mmreview.ml.fusion.fusing import PARTED, Fusion, fit_each
 from mmreview.ml.recipe import Fitted, Recipe, fit, with_groups
+from mmreview.ml.reliability import curves as reliability_curves
 from mmreview.ml.samples import Samples
 
 Floats = NDArray[np.float64]
@@ -46,7 +47,7 @@ def measure_version(
     "measured_on", "macro": {opinion: {measure: …}}, "micro": the same over all labels together,
     "per_finding": {finding: {opinion: {measure: …}}}}``. What ``uncertainty.add_intervals`` adds
     to a row stands in ``macro`` and ``per_finding``; ``exclusive`` are the rows of
-    ``group_metrics.measure_groups``.
+    ``group_metrics.measure_groups``, ``reliability`` the curves of ``reliability.curves``.
 
     ``basis`` is ``audit`` once the audit partition is big enough (see ``gate``), else
     ``cross_validation`` (the fold models' opinions on the folds they have not seen).
@@ -61,6 +62,7 @@ def measure_version(
     truth, on = comparable(measured)
     trial = uncertainty.Trial(truth, opinions.probabilities, measured.groups, strata)
     rows, together = yield from _measured(trial, findings, seed=seed)
+    reliability = yield from reliability_curves(trial, findings, seed=seed)
     groups = fitted.lesson.groups
     exclusive = yield from group_metrics.measure_groups(trial, groups, findings, seed=seed)
     result: dict[str, Any] = {
@@ -80,6 +82,7 @@ def measure_version(
         "cases": int((~np.isnan(truth)).any(axis=1).sum()),
         "per_finding": per_finding,
         "exclusive": exclusive,
+        "reliability": reliability,
     }
 
 

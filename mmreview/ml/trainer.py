@@ -73,6 +73,11 @@ class FusionTrainer:
     def __init__(self, features: CachedFeatures) -> None:
         self._features = features
 
+    @property
+    def fusions(self) -> tuple[str, ...]:
+        """The names of the fusions that it knows."""
+        return tuple(FUSIONS)
+
     # --- training -----------------------------------------------------------------------------
 
     def train(self, request: TrainingRequest) -> Generator[TrainingStep, None, TrainingResult]:

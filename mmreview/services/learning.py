@@ -89,6 +89,11 @@ class Learning:
         """The serving version."""
         return self._versions.champion()
 
+    @property
+    def fusions(self) -> tuple[str, ...]:
+        """The names of the fusions that a round can be trained with."""
+        return self._trainer.fusions
+
     def labels_needed(self) -> int:
         """How many further labels of one finding a first version needs; 0 if it can be fitted."""
         return self._trainer.labels_needed(self._cases.label_table())

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QWidget
-from shiboken6 import isValid
 
 from mmreview import paths
 from mmreview.domain.errors import Message, message_of
@@ -21,10 +20,10 @@ from mmreview.tasks.task import Lane
 from mmreview.translation import languages, tr
 from mmreview.ui import theme
 from mmreview.ui.actions import Actions
+from mmreview.ui.model_acts import open_model, open_versions
 from mmreview.ui.page_acts import page_slots
 
 if TYPE_CHECKING:
-    from mmreview.domain.versions import Version
     from mmreview.services.desk import ImportChoice
     from mmreview.ui.main_window import MainWindow
     from mmreview.ui.session import Session
@@ -67,8 +66,9 @@ class WindowActs(QObject):
                 "full_screen": self._toggle_full_screen,
                 "train": lambda: window.session and window.session.training.train(),
                 "cancel_training": lambda: window.session and window.session.training.cancel(),
-                "versions": self.versions,
-                "model": self.model,
+                "versions": lambda: open_versions(window),
+                "model": lambda: open_model(window),
+                "search_model": lambda: open_model(window, page="tried"),
                 "keys": self.show_keys,
                 "manual": self.open_manual,
                 "about": self.about,
@@ -322,59 +322,6 @@ class WindowActs(QObject):
     def _toggle_full_screen(self) -> None:
         window = self._window
         window.showNormal() if window.isFullScreen() else window.showFullScreen()
-
-    def versions(self) -> None:
-        """Show every version; promote and roll back from there."""
-        session = self._window.session
-        if session is None:
-            return
-        from mmreview.ui.dialogs.versions import VersionsDialog
-
-        dialog = VersionsDialog(self._window)
-        training = session.training
-
-        def _on_found(versions: list[Version]) -> None:
-            if isValid(dialog):
-                dialog.show_versions(versions, writable=not session.desk.info.read_only)
-
-        def _on_changed() -> None:
-            self._window.runner.submit(
-                Lane.DISPLAY,
-                session.desk.learning.versions,
-                key="versions",
-                on_done=_on_found,
-                on_failed=lambda error: self._window.show_problem(message_of(error)),
-            )
-
-        _on_changed()
-        dialog.promoteWanted.connect(training.promote)
-        dialog.rollbackWanted.connect(training.rollback)
-        for change in (training.championChanged, training.finished):
-            change.connect(_on_changed)
-            dialog.finished.connect(lambda _, change=change: change.disconnect(_on_changed))
-        _open(dialog)
-
-    def model(self) -> None:
-        """Show what the serving version can do."""
-        session = self._window.session
-        if session is None:
-            return
-        from mmreview.ui.dialogs.model import ModelDialog
-
-        dialog = ModelDialog(self._window)
-
-        def _on_found(versions: list[Version]) -> None:
-            if isValid(dialog):
-                dialog.show_versions(versions)
-
-        self._window.runner.submit(
-            Lane.DISPLAY,
-            session.desk.learning.versions,
-            key="model",
-            on_done=_on_found,
-            on_failed=lambda error: self._window.show_problem(message_of(error)),
-        )
-        _open(dialog)
 
     def show_keys(self) -> None:
         """Show all keys."""

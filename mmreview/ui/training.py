@@ -6,20 +6,24 @@ that corrections made meanwhile start the next round once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 
 from mmreview.domain.changes import ChampionChanged
 from mmreview.domain.errors import TooFewLabels, message_of
+from mmreview.domain.progress import TrainingStep
 from mmreview.domain.versions import Role, Version
 from mmreview.services.desk import Desk
+from mmreview.services.learning import TrainingOptions
 from mmreview.tasks.runner import RunnerBase
 from mmreview.tasks.task import Lane, Task
 
 
 class Training(QObject):
-    """Rounds, promotion and rollback for one open project."""
+    """Rounds, promotion and rollback for one open project. ``began`` (monotonic seconds) and
+    ``step`` tell of the round that runs."""
 
     started = Signal()
     stepped = Signal(object)  # TrainingStep
@@ -47,6 +51,8 @@ class Training(QObject):
         self._after = 25
         self._since_attempt = 0
         self._has_counted = False
+        self.began = 0.0
+        self.step: TrainingStep | None = None
 
     @property
     def is_running(self) -> bool:
@@ -88,19 +94,31 @@ class Training(QObject):
 
     def train(self) -> None:
         """Start a round now, unless one runs."""
+        self._start(TrainingOptions())
+
+    def train_with(self, fusion: str) -> None:
+        """Start a round with this fusion, unless one runs; ``auto`` looks for the best model."""
+        self._start(TrainingOptions(fusion=fusion))
+
+    def _start(self, options: TrainingOptions) -> None:
         if self.is_running or self._desk.info.read_only:
             return
         self._since_attempt = 0
+        self.began, self.step = time.monotonic(), None
         self._task = self._runner.submit(
             Lane.LEARNING,
-            lambda: self._desk.learning.train(actor=self._reader()),
+            lambda: self._desk.learning.train(actor=self._reader(), options=options),
             name="ui.task.training",
-            on_progress=self.stepped.emit,
+            on_progress=self._on_stepped,
             on_done=self._on_trained,
             on_failed=self._on_failed,
             on_cancelled=self._on_cancelled,
         )
         self.started.emit()
+
+    def _on_stepped(self, step: TrainingStep) -> None:
+        self.step = step
+        self.stepped.emit(step)
 
     def cancel(self) -> None:
         """Stop the round; nothing of it remains."""

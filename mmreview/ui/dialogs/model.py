@@ -1,66 +1,107 @@
-"""What the serving version can do: its measures per finding and opinion, how sure they are, and
-whether its probabilities mean what they say."""
+"""What the serving version can do and how it was chosen: measures, what was tried, calibration and
+the fusions. A search for the best model starts here and runs in the learning lane; the dialog only
+shows how far it is, and can be closed meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import csv
+from collections.abc import Sequence
+from pathlib import Path
 
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QTableWidgetItem, QWidget
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QWidget
 
+from mmreview.domain.errors import Message, MmreviewError
+from mmreview.domain.progress import TrainingStep
 from mmreview.domain.versions import Role, Version
+from mmreview.services.exporting import written_whole
+from mmreview.services.learning import AUTO
 from mmreview.translation import tr
-from mmreview.ui import theme
-from mmreview.ui.dialogs.dialog import Dialog, Well, note
-from mmreview.ui.dialogs.group_measures import GroupMeasures
-from mmreview.ui.dialogs.table import quiet_table
-from mmreview.ui.dialogs.versions import share
+from mmreview.ui.dialogs.choice_field import ChoiceField
+from mmreview.ui.dialogs.dialog import Dialog, note
+from mmreview.ui.model.calibration import CalibrationPage
+from mmreview.ui.model.fusions import FusionsPage
+from mmreview.ui.model.measures import MeasuresPage
+from mmreview.ui.model.run_strip import RunStrip
+from mmreview.ui.model.sections import SectionBar
+from mmreview.ui.model.tried import TriedPage
 from mmreview.ui.theme import UNIT
-from mmreview.ui.wording import modality, percent
 
-_COLUMNS = (
-    "finding", "opinion", "labels", "auroc", "interval", "fused_less", "ap", "f1", "brier", "ece",
-    "ece_perfect",
-)
-_WORDS = frozenset(("finding", "opinion"))
-Row = tuple[str, str, Mapping[str, Any]]
+_PAGES = ("measures", "tried", "calibration", "fusions")
+#: The pages that can show one finding alone.
+_BY_FINDING = frozenset(("measures", "calibration"))
 
 
 class ModelDialog(Dialog):
-    """The serving version's measures: the mean over findings first, then each finding."""
+    """The Model page of the serving version."""
 
-    def __init__(self, parent: QWidget | None) -> None:
+    trainWanted = Signal(str)  # a fusion's name; ``auto`` searches
+    cancelWanted = Signal()
+
+    def __init__(self, parent: QWidget | None, *, fusions: Sequence[str] = ()) -> None:
         super().__init__(
             parent, name="modelDialog", title=tr("ui.model.title"), hint=tr("ui.model.hint")
         )
-        self._rows: list[Row] = []
+        self._running = False
+        self._writable = True
+        self._version: Version | None = None
+        self._measures = MeasuresPage(self)
+        self._tried = TriedPage(self)
+        self._calibration = CalibrationPage(self)
+        self._fusions = FusionsPage(self, fusions)
+        self._fusions.trainWanted.connect(self._on_train_wanted)
+        self._make_top()
+        self._stack = QStackedWidget(self)
+        for page in (self._measures, self._tried, self._calibration, self._fusions):
+            self._stack.addWidget(page)
+        self.body.addWidget(self._stack, 1)
+        self._strip = RunStrip(self)
+        self._strip.cancelWanted.connect(self.cancelWanted)
+        self.body.addWidget(self._strip)
+        self._make_buttons()
+        self._sections.currentChanged.connect(self._on_page_changed)
+        self._on_page_changed(0)
+        self._show_possible()
+        self.resize(288 * UNIT, 160 * UNIT)
+
+    def _make_top(self) -> None:
         self._basis = note(tr("ui.versions.none"), self)
         self._basis.setObjectName("modelBasis")
+        self._sections = SectionBar(self, name="modelSections", title=tr("ui.model.sections"))
+        for name in _PAGES:
+            self._sections.addTab(tr(f"ui.model.{name}"))
+        self._finding = ChoiceField(self)
+        self._finding.setObjectName("modelFinding")
+        self._finding.setAccessibleName(tr("ui.model.column.finding"))
+        self._finding.addItem(tr("ui.model.all_findings"), "")
+        self._finding.setMinimumWidth(52 * UNIT)
+        self._finding.currentIndexChanged.connect(self._on_finding_chosen)
+        row = QHBoxLayout()
+        row.setSpacing(3 * UNIT)
+        row.addWidget(self._sections, 1, Qt.AlignmentFlag.AlignBottom)
+        row.addWidget(self._finding)
         self.body.addWidget(self._basis)
-        self._table = quiet_table(
-            len(_COLUMNS), self, name="modelTable", title=tr("ui.model.title")
-        )
-        for at, name in enumerate(_COLUMNS):
-            item = QTableWidgetItem(tr(f"ui.model.column.{name}"))
-            item.setTextAlignment(_alignment(name))
-            item.setToolTip(tr(f"ui.model.column.{name}.tip"))
-            self._table.setHorizontalHeaderItem(at, item)
-        self.body.addWidget(Well(self._table, self), 1)
-        self._groups = GroupMeasures(self)
-        self.body.addWidget(self._groups)
-        self._pairs = note("", self)
-        self._pairs.setObjectName("modelPairs")
-        self.body.addWidget(self._pairs)
+        self.body.addLayout(row)
+
+    def _make_buttons(self) -> None:
+        self._search = self.button("searchButton", tr("ui.model.search"))
+        self._search.setToolTip(tr("ui.model.search.tip"))
+        self._search.clicked.connect(lambda: self._on_train_wanted(AUTO))
+        save = self.button("saveTableButton", tr("ui.model.save"))
+        save.setToolTip(tr("ui.model.save.tip"))
+        save.clicked.connect(self._on_save_clicked)
         close = self.button("closeButton", tr("ui.dialog.close"), primary=True)
         close.clicked.connect(self.accept)
-        self.add_buttons(close)
-        self.resize(280 * UNIT, 140 * UNIT)
+        self.add_buttons(close, aside=(self._search, save))
 
-    def show_versions(self, versions: Sequence[Version]) -> None:
-        """Show the one that serves, if any does."""
+    # --- what it shows ----------------------------------------------------------------------------
+
+    def show_versions(self, versions: Sequence[Version], *, writable: bool = True) -> None:
+        """Show the one that serves, if any does. Without ``writable`` no round can be started."""
+        self._writable = writable
         serving = next((v for v in versions if v.role is Role.CHAMPION), None)
+        self._version = serving
+        self._show_possible()
         if serving is None:
             return
         metrics = serving.metrics
@@ -68,101 +109,114 @@ class ModelDialog(Dialog):
         self._basis.setText(
             tr(f"ui.model.basis.{basis}", version=serving.id, count=metrics.get("cases", 0))
         )
-        self._groups.show_rows(metrics.get("exclusive") or ())
-        self._pairs.setText(_pairs(metrics.get("pairs") or {}))
-        self._rows = _rows(metrics)
-        self._fill()
+        self._show_findings(list(metrics.get("per_finding") or {}))
+        self._measures.show_metrics(metrics)
+        self._calibration.show_metrics(metrics)
+        # A routine round keeps what a search found: the newest table holds.
+        searched = [v for v in versions if "search" in v.metrics]
+        newest = max(searched, key=lambda v: v.id, default=None)
+        found = newest.metrics["search"] if newest is not None else None
+        self._tried.show_search(found, newest.id if newest is not None else 0)
+        self._fusions.show_serving(serving.fusion, found)
 
-    def _fill(self) -> None:
-        self._table.setRowCount(len(self._rows))
-        for at, row in enumerate(self._rows):
-            cells = _cells(row)
-            for column, name in enumerate(_COLUMNS):
-                item = QTableWidgetItem(cells[name])
-                item.setTextAlignment(_alignment(name))
-                item.setFont(theme.font(bold=row[1] == "fused" and name == "auroc", tabular=True))
-                item.setForeground(_colour(row, name))
-                self._table.setItem(at, column, item)
-            self._table.setRowHeight(at, 7 * UNIT)
+    def _show_findings(self, findings: Sequence[str]) -> None:
+        chosen = self._finding.currentData()
+        self._finding.blockSignals(True)
+        while self._finding.count() > 1:
+            self._finding.removeItem(1)
+        for finding in findings:
+            self._finding.addItem(finding, finding)
+        self._finding.setCurrentIndex(max(0, self._finding.findData(chosen)))
+        self._finding.blockSignals(False)
+        self._on_finding_chosen()
+
+    def show_page(self, name: str) -> None:
+        """Turn to ``measures``, ``tried``, ``calibration`` or ``fusions``."""
+        self._sections.setCurrentIndex(_PAGES.index(name))
+
+    # --- a round ----------------------------------------------------------------------------------
+
+    def show_step(self, step: TrainingStep | None, began: float) -> None:
+        """A round that began at ``began`` (monotonic seconds) is at ``step``, or waits."""
+        self._running = True
+        self._strip.show_step(step, began)
+        self._show_possible()
+
+    def show_finished(self, version: Version) -> None:
+        """A round made a version, serving or refused."""
+        code = "ui.learning.refused" if version.role is Role.REFUSED else "ui.learning.serves"
+        reason = version.gate.get("reason")
+        verdict = tr(reason, **version.gate.get("params", {})) if reason else ""
+        self._end(f"{tr(code, version=version.id)}. {verdict}".strip())
+
+    def show_failed(self, problem: Message) -> None:
+        """A round could not end."""
+        self._end(tr(problem.code, **problem.params), bad=True)
+
+    def show_cancelled(self) -> None:
+        """A round was cancelled; nothing of it remains."""
+        self._end(tr("ui.learning.cancelled"))
+
+    def _end(self, said: str, *, bad: bool = False) -> None:
+        self._running = False
+        self._strip.show_end(said, bad=bad)
+        self._show_possible()
+
+    def _show_possible(self) -> None:
+        possible = self._writable and not self._running
+        self._search.setEnabled(possible)
+        self._fusions.set_possible(possible)
+
+    def _on_train_wanted(self, fusion: str) -> None:
+        if fusion == AUTO:
+            self.show_page("tried")
+        self.trainWanted.emit(fusion)
+
+    # --- what a person does -----------------------------------------------------------------------
+
+    def _on_page_changed(self, at: int) -> None:
+        self._stack.setCurrentIndex(at)
+        self._finding.setVisible(_PAGES[at] in _BY_FINDING)
+
+    def _on_finding_chosen(self) -> None:
+        finding = str(self._finding.currentData() or "")
+        self._measures.show_finding(finding)
+        self._calibration.show_finding(finding)
+
+    def _written(self) -> list[list[str]]:
+        name = _PAGES[self._stack.currentIndex()]
+        if name == "calibration":
+            return self._calibration.written()
+        pages = {"measures": self._measures, "tried": self._tried, "fusions": self._fusions}
+        return pages[name].sheet.written()
+
+    def _on_save_clicked(self) -> None:
+        name = f"{_PAGES[self._stack.currentIndex()]}.csv"
+        dialog = QFileDialog(self, tr("ui.model.save"), name, "CSV (*.csv)")
+        dialog.setObjectName("saveTableDialog")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("csv")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.save)
+        dialog.open()
+
+    def save(self, path: str) -> None:
+        """Write the page's table as CSV and say so."""
+        try:
+            with written_whole(Path(path)) as file:
+                csv.writer(file, lineterminator="\n").writerows(self._written())
+        except MmreviewError as error:
+            self._say(tr(error.code, **error.params), bad=True)
+        else:
+            self._say(tr("ui.model.saved", path=path))
+
+    def _say(self, said: str, *, bad: bool = False) -> None:
+        if not self._running:
+            self._strip.show_end(said, bad=bad)
 
     def changeEvent(self, event: QEvent) -> None:
         """Cells carry colours: give them those of the theme that is on."""
         super().changeEvent(event)
-        if event.type() is QEvent.Type.PaletteChange and getattr(self, "_rows", None):
-            self._fill()
-
-
-def _rows(metrics: Mapping[str, Any]) -> list[Row]:
-    """Finding (named with its first opinion only), opinion and measures. A version from before
-    there were intervals has its means."""
-    means = {  # a mean has no labels of its own
-        name: {k: v for k, v in measures.items() if k != "n"}
-        for name, measures in (metrics.get("macro") or {}).items()
-    }
-    if not means:
-        auroc = metrics.get("auroc") or {}
-        means = {
-            name: {m: (metrics.get(m) or {}).get(name) for m in ("auroc", "ap", "f1", "ece")}
-            for name in auroc
-        }
-    groups = {tr("ui.model.mean"): means, **(metrics.get("per_finding") or {})}
-    return [
-        (finding if at == 0 else "", opinion, measures)
-        for finding, opinions in groups.items()
-        for at, (opinion, measures) in enumerate(opinions.items())
-    ]
-
-
-def _cells(row: Row) -> dict[str, str]:
-    finding, opinion, measures = row
-    intervals = measures.get("intervals") or {}
-    difference = (measures.get("difference") or {}).get("auroc")
-    labels = measures.get("positives"), measures.get("n")
-    return {
-        "finding": finding,
-        "opinion": modality(opinion),
-        "labels": "" if None in labels else f"{labels[0]:,} / {labels[1]:,}",
-        "interval": _between(intervals.get("auroc")),
-        "fused_less": _ahead(difference),
-        **{
-            name: share(measures.get(name))
-            for name in ("auroc", "ap", "f1", "brier", "ece", "ece_perfect")
-        },
-    }
-
-
-def _between(bounds: Sequence[float] | None) -> str:
-    return "" if bounds is None else f"{share(bounds[0])} – {share(bounds[1])}"
-
-
-def _ahead(difference: Sequence[float] | None) -> str:
-    """How far the fused opinion is ahead, with the interval of the difference."""
-    if difference is None:
-        return ""
-    value, low, high = (f"{v:+.3f}".replace("0.", ".", 1).replace("-", "−") for v in difference)
-    return f"{value} ({low} – {high})"
-
-
-def _pairs(found: Mapping[str, Any]) -> str:
-    if not found.get("pairs"):
-        return tr("ui.model.pairs.none")
-    return tr(
-        "ui.model.pairs", count=found["pairs"], auroc=share(found["wrong_pair_auroc"]),
-        prior=percent(found["prior"]),
-    )
-
-
-def _alignment(column: str) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignLeft if column in _WORDS else Qt.AlignmentFlag.AlignRight
-    return side | Qt.AlignmentFlag.AlignVCenter
-
-
-def _colour(row: Row, column: str) -> QColor:
-    """An opinion has its colour; a fused opinion that is proved worse is red; the rest is quiet."""
-    colours = theme.current()
-    difference = (row[2].get("difference") or {}).get("auroc")
-    if column == "fused_less" and difference is not None and difference[2] < 0:
-        return colours.bad
-    if column in ("opinion", "auroc"):
-        return colours.modality(row[1])
-    return colours.text if column == "finding" else colours.muted
+        if event.type() is QEvent.Type.PaletteChange and getattr(self, "_fusions", None):
+            for page in (self._measures, self._tried, self._fusions):
+                page.sheet.draw()

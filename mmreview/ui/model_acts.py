@@ -1,0 +1,100 @@
+"""What the menus do with the model: the dialogs of versions and of the Model page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from shiboken6 import isValid
+
+from mmreview.domain.errors import message_of
+from mmreview.tasks.task import Lane
+
+if TYPE_CHECKING:
+    from mmreview.domain.versions import Version
+    from mmreview.ui.dialogs.model import ModelDialog
+    from mmreview.ui.main_window import MainWindow
+
+
+def open_versions(window: MainWindow) -> None:
+    """Show every version; promote and roll back from there."""
+    session = window.session
+    if session is None:
+        return
+    from mmreview.ui.dialogs.versions import VersionsDialog
+
+    dialog = VersionsDialog(window)
+    training = session.training
+
+    def _on_found(versions: list[Version]) -> None:
+        if isValid(dialog):
+            dialog.show_versions(versions, writable=not session.desk.info.read_only)
+
+    def _on_changed() -> None:
+        window.runner.submit(
+            Lane.DISPLAY,
+            session.desk.learning.versions,
+            key="versions",
+            on_done=_on_found,
+            on_failed=lambda error: window.show_problem(message_of(error)),
+        )
+
+    _on_changed()
+    dialog.promoteWanted.connect(training.promote)
+    dialog.rollbackWanted.connect(training.rollback)
+    for change in (training.championChanged, training.finished):
+        change.connect(_on_changed)
+        dialog.finished.connect(lambda _, change=change: change.disconnect(_on_changed))
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
+
+
+def open_model(window: MainWindow, *, page: str = "measures") -> ModelDialog | None:
+    """Show what the serving version can do and how it was chosen; search from there."""
+    session = window.session
+    if session is None:
+        return None
+    from mmreview.ui.dialogs.model import ModelDialog
+
+    training, learning = session.training, session.desk.learning
+    dialog = ModelDialog(window, fusions=learning.fusions)
+    dialog.show_page(page)
+
+    def _on_found(versions: list[Version]) -> None:
+        if isValid(dialog):
+            dialog.show_versions(versions, writable=not session.desk.info.read_only)
+
+    def _on_changed(*_: object) -> None:
+        window.runner.submit(
+            Lane.DISPLAY,
+            learning.versions,
+            key="model",
+            on_done=_on_found,
+            on_failed=lambda error: window.show_problem(message_of(error)),
+        )
+
+    def _on_moved(*_: object) -> None:
+        dialog.show_step(training.step, training.began)
+
+    wires = [
+        (training.championChanged, _on_changed), (training.finished, _on_changed),
+        (training.started, _on_moved), (training.stepped, _on_moved),
+        (training.finished, dialog.show_finished), (training.failed, dialog.show_failed),
+        (training.cancelled, dialog.show_cancelled),
+    ]
+    for signal, slot in wires:
+        signal.connect(slot)
+
+    def _on_closed(_: int) -> None:
+        for signal, slot in wires:
+            signal.disconnect(slot)
+
+    dialog.finished.connect(_on_closed)
+    dialog.trainWanted.connect(training.train_with)
+    dialog.cancelWanted.connect(training.cancel)
+    if training.is_running:
+        _on_moved()
+    _on_changed()
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
+    return dialog

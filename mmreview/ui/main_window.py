@@ -25,6 +25,7 @@ from mmreview.ui.acts import WindowActs
 from mmreview.ui.body import Body, DropArea
 from mmreview.ui.header import Header
 from mmreview.ui.memory import Memory
+from mmreview.ui.model_acts import open_versions
 from mmreview.ui.status_bar import StatusBar
 from mmreview.ui.welcome_page import WelcomePage
 
@@ -112,7 +113,7 @@ class MainWindow(QMainWindow):
             self._body.home = self._page.findings  # a reader's keys
             self._page.caseOpened.connect(self._on_case_opened)
             self._page.worklist.importWanted.connect(self.acts.import_cases)
-            self._page.learning.versionsWanted.connect(self.acts.versions)
+            self._page.learning.versionsWanted.connect(lambda: open_versions(self))
             self.memory.restore_page(self._page)
             self.memory.follow_page(self._page)
         return self._page

@@ -74,7 +74,8 @@ def open_model(window: MainWindow, *, page: str = "measures") -> ModelDialog | N
         )
 
     def _on_moved(*_: object) -> None:
-        dialog.show_step(training.step, training.began)
+        if training.is_running:
+            dialog.show_step(training.step, training.began)
 
     wires = [
         (training.championChanged, _on_changed), (training.finished, _on_changed),
@@ -92,8 +93,7 @@ def open_model(window: MainWindow, *, page: str = "measures") -> ModelDialog | N
     dialog.finished.connect(_on_closed)
     dialog.trainWanted.connect(training.train_with)
     dialog.cancelWanted.connect(training.cancel)
-    if training.is_running:
-        _on_moved()
+    _on_moved()
     _on_changed()
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.open()

@@ -1,5 +1,9 @@
 """The dialogs and the banner: opened, never executed; what is typed is what is told."""
 
+import csv
+import time
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
@@ -12,16 +16,18 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
+    QTabBar,
     QTableWidget,
     QWidget,
 )
 
 from mmreview import __version__
 from mmreview.domain.errors import Message
-from mmreview.domain.progress import Progress
+from mmreview.domain.progress import Progress, TrainingStep
 from mmreview.domain.versions import Role, Version
 from mmreview.services.desk import ImportChoice
 from mmreview.services.importing import ImportReport
+from mmreview.translation import tr
 from mmreview.ui import banner as banner_module
 from mmreview.ui import theme
 from mmreview.ui.banner import Banner
@@ -379,6 +385,140 @@ def test_a_version_from_before_the_intervals_shows_its_means(opened):
     table = dialog.findChild(QTableWidget, "modelTable")
     assert [table.item(r, 3).text() for r in range(2)] == [".800", ".700"]
     assert "Too few cases" in " ".join(visible_texts(dialog))
+
+
+def searched(**more):
+    """A search's table as a card holds it."""
+    def row(fusion, auroc, plan, **rest):
+        return {
+            "fusion": fusion, "plan": plan, "auroc": auroc, "log_loss": 1 - auroc, "ece": 0.03,
+            "ahead": 0.01, "intervals": {"auroc": [0.7, 0.9], "log_loss": [0.1, 0.3]}, **rest,
+        }
+
+    usual, freer = {"freedom": 1.0, "without": []}, {"freedom": 3.0, "without": []}
+    behind = {"auroc": [-0.02, -0.04, -0.01], "log_loss": [0.02, 0.01, 0.03]}
+    return {
+        "default": "mixture", "default_plan": usual, "chosen": "soft", "plan": freer, "tried": 3,
+        "reason": "search.found", "cases": 200, "groups": 100, "folds": 5, "picked": [],
+        "searched": {"auroc": 0.82, "log_loss": 0.2, "difference": {"log_loss": [0.01, 0, 0.02]}},
+        "rows": [
+            row("soft", 0.83, freer, difference={}), row("mixture", 0.82, usual, difference={}),
+            row("stacking", 0.85, {"freedom": 1.0, "without": ["image.middle"]}, difference=behind),
+            row("text", 0.7, None, difference={}),
+        ],
+        **more,
+    }
+
+
+def cells(dialog, name):
+    table = dialog.findChild(QTableWidget, name)
+    return [
+        [table.item(r, c).text() for c in range(table.columnCount())]
+        for r in range(table.rowCount())
+    ]
+
+
+def test_the_model_page_tells_what_was_tried_and_what_won(opened, dark):
+    dialog = opened(ModelDialog(None, fusions=("mixture", "soft")))
+    dialog.show_page("tried")
+    assert "Nothing has been tried yet" in " ".join(visible_texts(dialog))
+    first, serving = make_version(1, Role.RETIRED), make_version(2, Role.CHAMPION)
+    first.metrics["search"] = searched()
+    dialog.show_versions([first, serving])  # a later round keeps what was found
+    said = " ".join(visible_texts(dialog))
+    assert "soft, freer heads serves from now on" in said
+    assert "Measured for version 1 on 200 cases of 100 patient groups in 5 folds." in said
+    rows = cells(dialog, "triedTable")
+    assert [row[0] for row in rows] == [
+        "soft, freer heads · serves", "mixture", "stacking, without the image's middle layers",
+        "Report",
+    ]
+    assert rows[2][1:4] == [".850", ".700 – .900", "−.020 (−.040 – −.010)"]
+    table = dialog.findChild(QTableWidget, "triedTable")
+    assert table.item(2, 3).foreground().color() == dark.bad
+    assert table.item(3, 0).foreground().color() == dark.report
+
+
+def test_the_search_starts_from_the_model_page_and_tells_how_far_it_is(opened):
+    dialog = opened(ModelDialog(None, fusions=("mixture", "soft")))
+    dialog.show_versions([make_version(2, Role.CHAMPION)])
+    told = []
+    dialog.trainWanted.connect(told.append)
+    dialog.cancelWanted.connect(lambda: told.append("cancel"))
+    press(dialog, "searchButton")
+    dialog.show_step(None, time.monotonic())
+    assert not button(dialog, "searchButton").isEnabled()
+    assert not button(dialog, "trainFusionButton").isEnabled()
+    dialog.show_step(TrainingStep("training.phase.searching", 0.25), time.monotonic() - 200)
+    said = dialog.findChild(QWidget, "runSaid").accessibleName()
+    assert said == "Looking for the best model · 25 % · 3 min so far · about 10 min left"
+    assert dialog.findChild(QProgressBar, "runProgress").value() == 250
+    press(dialog, "cancelRunButton")
+    dialog.show_cancelled()
+    assert told == ["auto", "cancel"]
+    assert button(dialog, "searchButton").isEnabled()
+    dialog.show_versions([make_version(2, Role.CHAMPION)], writable=False)
+    assert not button(dialog, "searchButton").isEnabled()
+
+
+def test_a_fusion_is_chosen_and_trained(opened, qapp):
+    dialog = opened(ModelDialog(None, fusions=("mixture", "soft")))
+    serving = replace(make_version(2, Role.CHAMPION), fusion="soft")
+    serving.metrics["search"] = searched()
+    dialog.show_versions([serving])
+    dialog.show_page("fusions")
+    rows = cells(dialog, "fusionsTable")
+    assert [row[0] for row in rows] == ["automatic", "mixture", "soft · serves"]
+    assert rows[1][1:] == [".820", ".180", tr("fusion.mixture")]
+    told = []
+    dialog.trainWanted.connect(told.append)
+    table = dialog.findChild(QTableWidget, "fusionsTable")
+    table.setFocus()
+    QTest.keyClick(table, Qt.Key.Key_Down)
+    press(dialog, "trainFusionButton")
+    assert told == ["mixture"]
+
+
+def test_calibration_shows_each_opinion_over_a_perfect_model_s_band(opened, qapp):
+    dialog = opened(ModelDialog(None))
+    dialog.show_page("calibration")
+    assert "no calibration curves" in " ".join(visible_texts(dialog))
+    serving = make_version(2, Role.CHAMPION)
+    own = {"ece": 0.03, "ece_perfect": 0.02, "ece_adaptive": 0.04, "ece_adaptive_perfect": 0.025}
+    inside, outside = [0.2, 0.22, 0.1, 0.3, 40], [0.8, 0.5, 0.7, 0.9, 40]
+    serving.metrics.update({
+        "per_finding": {"Edema": {"fused": own}},
+        "reliability": {"all": {"fused": [inside, outside], "image": [inside]},
+                        "Edema": {"fused": [inside]}},
+    })
+    dialog.show_versions([serving])
+    plots = [w.objectName() for w in dialog.findChildren(QWidget) if w.isVisible()
+             and w.objectName().startswith("reliability.")]
+    assert plots == ["reliability.fused", "reliability.image"]
+    fused = dialog.findChild(QWidget, "reliability.fused")
+    assert fused.accessibleName() == "Fused: 1 of 2 points are outside a perfect model's band."
+    dialog.findChild(QComboBox, "modelFinding").setCurrentIndex(1)
+    assert "ECE .030, perfect .020" in " ".join(visible_texts(dialog))
+    assert dialog.grab().toImage().width() > 0
+
+
+def test_the_pages_are_turned_by_keys_and_saved_as_csv(opened, tmp_path):
+    dialog = opened(ModelDialog(None))
+    serving = make_version(2, Role.CHAMPION, auroc={"fused": 0.8})
+    serving.metrics["search"] = searched()
+    dialog.show_versions([serving])
+    sections = dialog.findChild(QTabBar, "modelSections")
+    sections.setFocus()
+    QTest.keyClick(sections, Qt.Key.Key_Right)
+    assert dialog.findChild(QTableWidget, "triedTable").isVisible()
+    assert not dialog.findChild(QComboBox, "modelFinding").isVisible()
+    dialog.save(str(tmp_path / "tried.csv"))
+    written = (tmp_path / "tried.csv").read_text(encoding="utf-8").splitlines()
+    rows = list(csv.reader(written))
+    assert rows[0][:2] == ["Candidate", "AUROC"]
+    assert rows[2][:2] == ["mixture", ".820"]
+    dialog.save(str(tmp_path / "none" / "tried.csv"))
+    assert "none" in dialog.findChild(QWidget, "runSaid").accessibleName()
 
 
 def test_the_selected_version_stays_selected(versions):

@@ -5,6 +5,14 @@ Temperature scaling (Guo 2017) is the slope alone; Platt (1999) adds the offset.
 here on out-of-fold logits, with each finding's slope drawn to the slope that fits all findings
 together (as ``_PSEUDO`` observations would) and the offset drawn to zero, so that a finding with
 ten labels gets the pooled temperature and one with a thousand its own.
+
+What the offset's pull counts for was measured (ECE above what a perfect model shows, nested
+patient-grouped folds, 20 seeds; report on diagnoses / severity / outcomes / ultrasound): as of
+opinions near 50 % +.011 / +.001 / +.020 / +.024, as of the opinions at hand +.009 / +.001 / +.019 /
++.018. Both pulls so: +.005 / .000 / +.020 / +.016, but eight labels that contradict then silence a
+head. The best slope and offset with hindsight leave +.005 / -.017 / +.011 / +.016. Nothing gained:
+other numbers of pseudo-observations (5 to 80), logits centred on the prior, patients weighed alike,
+the mean of the fold heads.
 """
 
 from __future__ import annotations
@@ -52,11 +60,14 @@ def fit_scale(
     """Slope and offset of each column of ``base + slope · logits + offset`` by Newton's method.
 
     All arrays are (n, c); ``observed`` is 0 where a label is missing. The slope is drawn to
-    ``centre`` and the offset to 0 with the strength of ``pseudo`` observations.
+    ``centre`` and the offset to 0 as by ``pseudo`` observations: for the slope of opinions near
+    50 %, so that few labels against sure opinions don't turn it; for the offset of these very
+    opinions, whose labels say little of it where they are sure.
     """
-    count = np.maximum(observed.sum(axis=0), 1.0)
-    power = (observed * logits**2).sum(axis=0) / count
-    pull_slope, pull_offset = pseudo * 0.25 * np.maximum(power, 1e-6), pseudo * 0.25
+    share = pseudo / np.maximum(observed.sum(axis=0), 1.0)
+    rate = sigmoid(base + logits * centre)
+    pull_slope = share * np.maximum(0.25 * (observed * logits**2).sum(axis=0), 1e-6)
+    pull_offset = share * np.maximum((observed * rate * (1 - rate)).sum(axis=0), 1e-6)
     slope = np.broadcast_to(np.asarray(centre, np.float64), (logits.shape[1],)).copy()
     offset = np.zeros(logits.shape[1])
     for _ in range(_NEWTON_STEPS):

@@ -28,7 +28,16 @@ from mmreview.domain.progress import Progress
 from mmreview.ml import device as devices
 from mmreview.ml.cache import FeatureCache, MappedBlockFiles
 from mmreview.ml.encoders.batching import Batcher
-from mmreview.ml.encoders.card import FULL, MIXED, PARTS, Encoder, EncoderCard, Item, Placement
+from mmreview.ml.encoders.card import (
+    FULL,
+    MIXED,
+    PARTS,
+    Encoder,
+    EncoderCard,
+    Item,
+    Placement,
+    Weighing,
+)
 from mmreview.ml.encoders.registry import DEFAULT_ENCODERS, DEFAULT_PARTS, FURTHER_ENCODERS
 
 if TYPE_CHECKING:
@@ -106,6 +115,10 @@ class EncodedFeatures:
     def blocks(self, modality: str) -> tuple[int, ...]:
         """The widths of the parts of a modality's features, which heads weigh apart."""
         return self._cards[modality].blocks
+
+    def weighing(self, modality: str) -> tuple[Weighing, ...]:
+        """How heads weigh each of those parts; none: all alike."""
+        return self._cards[modality].weighing
 
     @property
     def marked(self) -> frozenset[str]:

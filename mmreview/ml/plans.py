@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmreview.ml.encoders.card import Weighing
 from mmreview.ml.heads import Head, HeadFit, Lesson
 
 #: By modality: the name and width of each part of its features, in order.
@@ -64,10 +65,19 @@ def columns_of(
 
 
 def narrowed(lesson: Lesson, columns: NDArray[np.bool_]) -> Lesson:
-    """The lesson on some of the features only."""
+    """The lesson on some of the features only; what was joined to a part that is gone stands for
+    itself."""
     widths = [int(columns[block].sum()) for block in lesson.slices]
+    weighing: list[Weighing] = []
+    alone = True
+    for width, each in zip(widths, lesson.weighing or (Weighing(),) * len(widths), strict=True):
+        alone = alone or not each.joined
+        if width:
+            weighing.append(replace(each, joined=not alone))
+            alone = False
     return replace(
-        lesson, features=lesson.features[:, columns], blocks=tuple(w for w in widths if w)
+        lesson, features=lesson.features[:, columns], blocks=tuple(w for w in widths if w),
+        weighing=tuple(weighing),
     )
 
 

@@ -27,6 +27,7 @@ from mmreview.ml.fusion.material import Inputs, Material, families_of
 from mmreview.ml.heads import HeadFit, Lesson, fit_head
 from mmreview.ml.model import Model, Opinions
 from mmreview.ml.plans import HeadPlan, columns_of, narrowed, narrowed_head, widened
+from mmreview.ml.prepared import Shelf
 from mmreview.ml.samples import Samples
 from mmreview.ml.solver import Trace, mean_trace
 
@@ -93,13 +94,15 @@ class Fitted:
 
 
 def fit(
-    samples: Samples, recipe: Recipe, *, ancestor: Ancestor | None = None
+    samples: Samples, recipe: Recipe, *, ancestor: Ancestor | None = None,
+    shelves: Mapping[str, Shelf] | None = None,
 ) -> Generator[Step, None, Fitted]:
-    """Fit ``samples`` (audit rows must not be among them)."""
+    """Fit ``samples`` (audit rows must not be among them). ``shelves`` by modality keep what the
+    next round may use again."""
     fusion = fusion_named(recipe.fusion)
     folds = _folds(samples, recipe, ancestor)
     yield Step("training.phase.fitting", 0.0)
-    heads, losses = yield from _fit_heads(samples, recipe, folds, ancestor)
+    heads, losses = yield from _fit_heads(samples, recipe, folds, ancestor, shelves or {})
     models, materials, lesson = yield from _second_stages(samples, heads, folds, fusion, recipe)
     held_out = _held_out(samples, models, heads, folds) if recipe.twins else None
     return Fitted(
@@ -135,16 +138,18 @@ def lesson_of(samples: Samples, modality: str, folds: NDArray[np.int8]) -> Lesso
         fold_count=int(folds.max()) + 1,
         blocks=samples.blocks.get(modality, ()),
         marked=modality in samples.marked,
+        weighing=samples.weighing.get(modality, ()),
     )
 
 
 def _fit_heads(
-    samples: Samples, recipe: Recipe, folds: NDArray[np.int8], ancestor: Ancestor | None
+    samples: Samples, recipe: Recipe, folds: NDArray[np.int8], ancestor: Ancestor | None,
+    shelves: Mapping[str, Shelf],
 ) -> Generator[Step, None, tuple[dict[str, HeadFit], list[tuple[float, float | None]]]]:
     """All heads in step with each other, so that one loss curve tells of all."""
     working = {}
     for m in samples.modalities:
-        working[m] = _fit_head(samples, recipe, folds, m, ancestor)
+        working[m] = _fit_head(samples, recipe, folds, m, ancestor, shelves.get(m))
     latest: dict[str, Trace] = {}
     done: dict[str, HeadFit] = {}
     losses: list[tuple[float, float | None]] = []
@@ -166,7 +171,7 @@ def _fit_heads(
 
 def _fit_head(
     samples: Samples, recipe: Recipe, folds: NDArray[np.int8], modality: str,
-    ancestor: Ancestor | None,
+    ancestor: Ancestor | None, shelf: Shelf | None,
 ) -> Generator[Trace, None, HeadFit]:
     """One modality's head on the parts of its features that the plan leaves."""
     start = None
@@ -180,7 +185,8 @@ def _fit_head(
         lesson = narrowed(lesson, columns)
         start = None if start is None else [narrowed_head(head, columns) for head in start]
     found = yield from fit_head(
-        lesson, seed=recipe.seed, spread=spread, freedom=recipe.plan.freedom, start=start
+        lesson, seed=recipe.seed, spread=spread, freedom=recipe.plan.freedom, start=start,
+        shelf=shelf,
     )
     return found if columns is None else widened(found, columns)
 

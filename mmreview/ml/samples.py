@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mmreview.domain.cases import Partition
 from mmreview.domain.errors import FeaturesMissing, MmreviewError, TooFewLabels
 from mmreview.domain.labels import LabelTable
-from mmreview.ml.encoders.card import PARTS
+from mmreview.ml.encoders.card import PARTS, Weighing
 
 #: A reader's correction counts this many imported labels when a head learns: it was looked at on
 #: purpose, an imported label is often read off the report by a program. Calibration and fusion
@@ -48,6 +48,10 @@ class CachedFeatures(Protocol):
 
     def blocks(self, modality: str) -> tuple[int, ...]:
         """The widths of the parts that the features come from, in order."""
+        ...
+
+    def weighing(self, modality: str) -> tuple[Weighing, ...]:
+        """How heads weigh each of those parts; none: all alike."""
         ...
 
     def pieces(self, modality: str) -> tuple[tuple[str, int], ...]:
@@ -83,9 +87,9 @@ class Samples:
     """Labelled cases with features. Arrays have one row a case; ``features[m]`` is (n, width)
     with zeros where ``present[m]`` is False (parts of it, if asked for, are ``features[m + PARTS]``
     in 16 bits, each ``part_widths[m]`` long); ``targets`` is (n, findings) with NaN unlabelled.
-    ``blocks[m]`` are the widths of the parts of ``features[m]`` (see ``heads``), ``pieces[m]``
-    their names and widths (see ``plans``); ``marked`` are the modalities whose features are values
-    and then marks that each is there."""
+    ``blocks[m]`` are the widths of what ``features[m]`` is made of, ``weighing[m]`` says how heads
+    weigh each, ``pieces[m]`` are names and widths (see ``plans``); ``marked`` are the modalities
+    whose features are values and then marks that each is there."""
 
     modalities: tuple[str, ...]
     features: dict[str, NDArray[np.float32]]
@@ -99,6 +103,7 @@ class Samples:
     marked: frozenset[str] = frozenset()
     part_widths: Mapping[str, int] = field(default_factory=dict)
     pieces: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    weighing: Mapping[str, tuple[Weighing, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -118,6 +123,7 @@ class Samples:
             marked=self.marked,
             part_widths=self.part_widths,
             pieces=self.pieces,
+            weighing=self.weighing,
         )
 
     @property
@@ -225,6 +231,7 @@ def gather(
         marked=features.marked,
         part_widths=dict(features.part_widths) if parts else {},
         pieces={m: features.pieces(m) for m in modalities},
+        weighing={m: features.weighing(m) for m in modalities},
     )
 
 

@@ -36,6 +36,7 @@ from mmreview.ml.model import Model
 from mmreview.ml.pairing import PairEvidence, described, learn_pairs
 from mmreview.ml.plans import HeadPlan
 from mmreview.ml.predictor import BundlePredictor
+from mmreview.ml.prepared import Shelf
 from mmreview.ml.recipe import Ancestor, Fitted, Recipe, Step, fit
 from mmreview.ml.samples import (
     CachedFeatures,
@@ -68,10 +69,12 @@ class _Parent:
 
 
 class FusionTrainer:
-    """``domain.ports.Trainer`` over the feature cache. Holds no state of a round."""
+    """``domain.ports.Trainer`` over the feature cache. Of a round it keeps what is made of features
+    alone (``prepared``), which the next one comes to the same way, but later."""
 
     def __init__(self, features: CachedFeatures) -> None:
         self._features = features
+        self._shelves: dict[str, Shelf] = {}
 
     @property
     def fusions(self) -> tuple[str, ...]:
@@ -104,7 +107,9 @@ class FusionTrainer:
             best = found.candidate
             recipe = replace(recipe, fusion=best.fusion, plan=best.plan, spreads=None)
             begun = _SEARCHED
-        fitting = fit(samples, recipe, ancestor=parent.ancestor if parent else None)
+        ancestor = parent.ancestor if parent else None
+        shelves = {m: self._shelves.setdefault(m, Shelf()) for m in samples.modalities}
+        fitting = fit(samples, recipe, ancestor=ancestor, shelves=shelves)
         while True:
             try:
                 step = next(fitting)

@@ -28,6 +28,7 @@ from mmreview.domain.cases import Partition
 from mmreview.domain.labels import LabelTable
 from mmreview.domain.ports import TrainingRequest
 from mmreview.domain.versions import LambdaChoice, Role, Version
+from mmreview.ml.encoders.card import Weighing
 from mmreview.ml.encoders.registry import DEFAULT_ENCODERS
 from mmreview.ml.solver import Columns, Design, solve
 from mmreview.ml.trainer import FusionTrainer
@@ -73,6 +74,10 @@ class SyntheticFeatures:
     def pieces(self, modality: str) -> tuple[tuple[str, int], ...]:
         """None is named."""
         return ()
+
+    def weighing(self, modality: str) -> tuple[Weighing, ...]:
+        """As the encoders' cards say."""
+        return DEFAULT_ENCODERS[modality].weighing
 
     def fingerprint(self, modality: str) -> str:
         """What made them."""

@@ -49,15 +49,32 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighing:
+    """How a head weighs a block of the features; no part of what the features are.
+
+    ``share`` is the block's in the head, in proportion to the others'. Standardised, every feature
+    counts alike, and a hashed word or a channel that answers to few images, which hardly varies, is
+    blown up most: ``damping`` .5 leaves a feature the square root of its deviation, 1 all of it.
+    The mean variance of a block stays 1. A ``joined`` one is damped apart, but fitted as one block
+    with the one before it.
+    """
+
+    share: float = 1.0
+    damping: float = 0.0
+    joined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderCard:
     """An encoder's name plate.
 
     ``items`` says what of a case it encodes (the folder is what relative paths start from).
-    ``blocks`` are the widths of what its features are made of, in order (see ``ml.heads``).
-    ``pieces`` name what stands in them, with its width, where there are several (see ``ml.plans``).
-    ``step`` items are encoded for each durable block. ``marked`` features are values and then
-    marks that each is there. The features of a card for parts are as many vectors of ``part``
-    numbers in a row, zeros where there are fewer parts; ``stored`` is how the cache keeps them.
+    ``blocks`` are the widths of what its features are made of, in order, and ``weighing`` says how
+    a head weighs each (none: all alike). ``pieces`` name what stands in them, with its width, where
+    there are several (see ``ml.plans``). ``step`` items are encoded for each durable block.
+    ``marked`` features are values and then marks that each is there. The features of a card for
+    parts are as many vectors of ``part`` numbers in a row, zeros where there are fewer parts;
+    ``stored`` is how the cache keeps them.
     """
 
     name: str
@@ -73,6 +90,7 @@ class EncoderCard:
     part: int = 0
     stored: str = "float32"
     pieces: tuple[tuple[str, int], ...] = ()
+    weighing: tuple[Weighing, ...] = ()
 
     @property
     def width(self) -> int:

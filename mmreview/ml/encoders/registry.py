@@ -14,7 +14,7 @@ from pathlib import Path
 from mmreview.domain.cases import CLINICAL, IMAGE, TEXT, Case
 from mmreview.domain.clinical import QUANTITIES, values_sha256
 from mmreview.domain.reads import canonical_json
-from mmreview.ml.encoders.card import PARTS, Encoder, EncoderCard, Item, Placement
+from mmreview.ml.encoders.card import PARTS, Encoder, EncoderCard, Item, Placement, Weighing
 from mmreview.ml.preprocess import IMAGE_PREPROCESSING
 
 #: Tokens of a report in one window (the model's own limit is 256 with its two marks), and how many
@@ -80,7 +80,8 @@ EFFICIENTNET_LITE0 = EncoderCard(
     weights_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     preprocessing=IMAGE_PREPROCESSING,
     view="mid+last",
-    blocks=(1280, 2 * (24 + 40 + 80 + 112)),
+    blocks=(1280, 2 * (24 + 40), 2 * (80 + 112)),
+    weighing=(Weighing(0.45, damping=0.5), Weighing(0.15), Weighing(0.4)),
     items=_images,
     load=_load_efficientnet,
     pieces=(("last", 1280), ("middle", 2 * (24 + 40 + 80 + 112))),
@@ -92,7 +93,8 @@ MINILM = EncoderCard(
     weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     preprocessing=f"wordpiece-{TOKENIZER_SHA256[:12]}-window{TEXT_WINDOW}-overlap{TEXT_OVERLAP}",
     view=f"mean-l2+words-spellings-{NGRAM_COLUMNS}",
-    blocks=(384 + 2 * NGRAM_COLUMNS,),
+    blocks=(384, 2 * NGRAM_COLUMNS),
+    weighing=(Weighing(), Weighing(damping=0.5, joined=True)),
     items=_report,
     load=_load_minilm,
     pieces=(("embedding", 384), ("ngrams", 2 * NGRAM_COLUMNS)),

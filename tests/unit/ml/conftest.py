@@ -34,6 +34,9 @@ class FakeFeatures:
         half = self.width(modality) // 2
         return (("first", half), ("second", self.width(modality) - half))
 
+    def weighing(self, modality):
+        return ()
+
     def fingerprint(self, modality):
         return self.prints[modality]
 

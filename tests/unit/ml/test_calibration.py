@@ -36,6 +36,15 @@ def test_few_labels_take_the_pooled_slope():
     assert found.slope[0] == pytest.approx(2.0, rel=0.12)
 
 
+def test_the_offset_of_a_rare_finding_follows_its_labels():
+    rng = np.random.default_rng(0)
+    honest = rng.standard_normal((200, 1)) - 4.0
+    truth = (rng.random((200, 1)) < sigmoid(honest + 1.0)).astype(float)  # e times the odds
+    found = fit_scale(honest, truth, np.ones_like(truth))
+    said = sigmoid(found[0] * honest + found[1])
+    assert said.mean() == pytest.approx(truth.mean(), rel=0.15)
+
+
 def test_a_misleading_head_is_all_but_silenced():
     logits, truth = drawn(1.0)
     found = calibrate(-logits, truth, np.ones_like(truth))

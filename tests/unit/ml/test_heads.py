@@ -1,9 +1,14 @@
-"""A head of several blocks is the mean of one regression a block, and starts warm from itself."""
+"""A head of several blocks is the mean of one regression a block, and starts warm from itself;
+what is kept of a round gives the next one the very same head."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from mmreview.ml.encoders.card import Weighing
 from mmreview.ml.heads import Lesson, fit_head
+from mmreview.ml.prepared import Shelf
 
 
 def run(working):
@@ -41,13 +46,14 @@ def part_of(lesson, block):
 
 def test_a_head_is_the_mean_of_its_blocks(lesson):
     whole, _ = run(fit_head(lesson, seed=0, spread=1.0))
-    parts = [run(fit_head(part_of(lesson, b), seed=0, spread=1.0))[0] for b in lesson.slices]
+    places = lesson.layout(seed=0).places
+    parts = [run(fit_head(part_of(lesson, place), seed=0, spread=1.0))[0] for place in places]
     present = lesson.present
     for index in range(4):
         logits = whole.heads[index].logits(lesson.features)
         each = [
             part.heads[index].logits(lesson.features[:, block])
-            for part, block in zip(parts, lesson.slices, strict=True)
+            for part, block in zip(parts, places, strict=True)
         ]
         np.testing.assert_allclose(logits, np.mean(each, axis=0), atol=1e-4)
     unseen = np.mean([part.held_out for part in parts], axis=0)
@@ -67,10 +73,68 @@ def test_blocks_tell_one_falling_loss_and_start_warm(lesson):
 
 
 def test_without_blocks_there_is_one(lesson):
-    assert part_of(lesson, slice(0, 30)).slices == [slice(0, 30)]
+    assert part_of(lesson, slice(0, 30)).layout(seed=0).places == [slice(0, 30)]
 
 
 def test_the_spread_of_blocks_is_searched_together(lesson):
     found, _ = run(fit_head(lesson, seed=0))
     same, _ = run(fit_head(lesson, seed=0, spread=found.spread))
     np.testing.assert_array_equal(found.heads[0].weights, same.heads[0].weights)
+
+
+def test_shares_weigh_the_blocks(lesson):
+    weighing = (Weighing(3.0), Weighing(1.0))
+    whole, _ = run(fit_head(replace(lesson, weighing=weighing), seed=0, spread=1.0))
+    even, _ = run(fit_head(lesson, seed=0, spread=1.0))
+    first, second = slice(0, 20), slice(20, 30)
+    for block, ratio in ((first, 1.5), (second, 0.5)):
+        np.testing.assert_allclose(
+            whole.heads[0].weights[block], ratio * even.heads[0].weights[block], rtol=1e-4
+        )
+    shares = replace(lesson, weighing=weighing)
+    _, cold = run(fit_head(shares, seed=0, spread=1.0))
+    _, warm = run(fit_head(shares, seed=0, spread=1.0, start=whole.heads))
+    assert len(warm) < len(cold)
+
+
+def test_damping_gives_a_rare_feature_less_say(lesson):
+    spreads = np.where(np.arange(30) % 2, 0.1, 1.0).astype(np.float32)
+    uneven = replace(lesson, features=lesson.features * spreads)
+    alike, _ = run(fit_head(uneven, seed=0, spread=1.0))
+    damped = replace(uneven, weighing=(Weighing(damping=0.5),) * 2)
+    heard, _ = run(fit_head(damped, seed=0, spread=1.0))
+
+    def say(fit):
+        """How far the rare features and the others move the logits."""
+        moved = np.abs(fit.heads[0].weights * spreads[:, None])
+        return moved[1::2].sum() / moved[::2].sum()
+
+    assert say(heard) < 0.7 * say(alike)
+
+
+def test_a_joined_part_is_damped_apart_and_fitted_with_the_one_before(lesson):
+    joined = replace(lesson, weighing=(Weighing(), Weighing(joined=True)))
+    one = replace(lesson, blocks=())
+    assert joined.layout(seed=0).places == [slice(0, 30)]
+    together, _ = run(fit_head(joined, seed=0, spread=1.0))
+    plain, _ = run(fit_head(one, seed=0, spread=1.0))
+    np.testing.assert_allclose(together.heads[0].weights, plain.heads[0].weights, atol=1e-5)
+
+
+def test_what_is_kept_changes_no_bit_and_only_serves_the_same_features(lesson):
+    shelf = Shelf()
+    changed = replace(lesson, targets=np.where(lesson.features[:, :1] > 5, 1, lesson.targets))
+    run(fit_head(lesson, seed=0, spread=1.0, shelf=shelf))
+    other = replace(lesson, features=lesson.features[::-1].copy())
+    for asked in (changed, other, replace(other, present=np.arange(len(other.present)) > 20)):
+        kept, _ = run(fit_head(asked, seed=0, spread=1.0, shelf=shelf))
+        fresh, _ = run(fit_head(asked, seed=0, spread=1.0))
+        np.testing.assert_array_equal(kept.heads[0].weights, fresh.heads[0].weights)
+        np.testing.assert_array_equal(kept.held_out, fresh.held_out)
+
+
+def test_the_next_round_prepares_nothing(lesson, monkeypatch):
+    shelf = Shelf()
+    run(fit_head(lesson, seed=0, spread=1.0, shelf=shelf))
+    monkeypatch.setattr("mmreview.ml.prepared.Prepared.of", None)
+    run(fit_head(replace(lesson, features=lesson.features.copy()), seed=0, spread=1.0, shelf=shelf))

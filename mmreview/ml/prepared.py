@@ -1,0 +1,130 @@
+"""What a fit needs of the features alone: their standardised copy, and the design of each block.
+
+``heads`` solves on it. Preparing costs more than a warm solve does, and a correction changes no
+feature: a ``Shelf`` keeps what the last round prepared, and gives it to the next one if that asks
+for the very same numbers. What is made is a function of the features, so a fit from the shelf is
+the same to the bit as one without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmreview.ml.encoders.card import Weighing
+from mmreview.ml.solver import Design, Trace
+from mmreview.ml.standards import MarkedStandard, Standard
+
+Array = NDArray[np.float32]
+
+#: A shelf holds no more numbers than this (of features, as many again standardised): 64 MB each.
+#: Where more are prepared, solving takes longer than preparing.
+_KEPT = 16_000_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the features: where it is, and how it is weighed."""
+
+    place: slice
+    weighing: Weighing
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How features are prepared: their parts in order, whether they are marked values
+    (``standards``), the seed of the designs."""
+
+    parts: tuple[Part, ...]
+    marked: bool
+    seed: int
+
+    @property
+    def places(self) -> list[slice]:
+        """Where each block is: a part with those joined to it."""
+        starts = [part.place.start for part in self.parts if not part.weighing.joined]
+        ends = [*starts[1:], self.parts[-1].place.stop]
+        return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """(blocks,) each one's share in the head; their sum is 1."""
+        own = [part.weighing.share for part in self.parts if not part.weighing.joined]
+        shares = np.array(own, np.float64)
+        return shares / shares.sum()
+
+    def damped(self, standard: Standard) -> Standard:
+        """``standard`` with each part's damping."""
+        scale = standard.scale.astype(np.float64)
+        for part in self.parts:
+            own = scale[part.place]
+            live = own > 0
+            if part.weighing.damping and live.any():
+                damped = own[live] ** -part.weighing.damping
+                own[live] *= damped / np.sqrt(np.mean(damped**2))
+        return replace(standard, scale=scale.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Features ready to solve on: each of ``blocks`` is (rows, width) standardised, ``designs``
+    are theirs."""
+
+    standard: Standard
+    blocks: tuple[Array, ...]
+    designs: tuple[Design, ...]
+
+    @classmethod
+    def of(
+        cls, features: Array, rows: NDArray[np.intp], layout: Layout
+    ) -> Generator[Trace, None, Prepared]:
+        """Standardise ``rows`` of the features and find the designs of their blocks."""
+        kind = MarkedStandard if layout.marked else Standard
+        moments: Standard = yield from kind.of(features, rows)
+        standard = layout.damped(moments)
+        copies = yield from standard.apply(features, rows)
+        blocks = tuple(copies[:, place] for place in layout.places)
+        designs = []
+        for block in blocks:
+            designs.append(Design.of(block, seed=layout.seed))
+            yield Trace(0)
+        return cls(standard, blocks, tuple(designs))
+
+
+@dataclass(frozen=True)
+class _Kept:
+    features: Array
+    rows: NDArray[np.intp]
+    layout: Layout
+    prepared: Prepared
+
+    def serves(self, features: Array, rows: NDArray[np.intp], layout: Layout) -> bool:
+        """Whether the same is asked for; comparing takes far less than preparing."""
+        return (
+            self.layout == layout
+            and np.array_equal(self.rows, rows)
+            and np.array_equal(self.features, features)
+        )
+
+
+class Shelf:
+    """Keeps what was prepared last of one modality. One round at a time uses it."""
+
+    def __init__(self) -> None:
+        self._kept: _Kept | None = None
+
+    def prepare(
+        self, features: Array, rows: NDArray[np.intp], layout: Layout
+    ) -> Generator[Trace, None, Prepared]:
+        """What is kept, or ``Prepared.of`` the same."""
+        kept = self._kept
+        if kept is not None and kept.serves(features, rows, layout):
+            return kept.prepared
+        self._kept = None  # never two in memory
+        prepared = yield from Prepared.of(features, rows, layout)
+        if features.size <= _KEPT:
+            self._kept = _Kept(features, rows, layout, prepared)
+        return prepared

@@ -8,6 +8,7 @@ import pytest
 
 from mmreview.ml.encoders.card import Weighing
 from mmreview.ml.heads import Lesson, fit_head
+from mmreview.ml.plans import narrowed
 from mmreview.ml.prepared import Shelf
 
 
@@ -119,6 +120,15 @@ def test_a_joined_part_is_damped_apart_and_fitted_with_the_one_before(lesson):
     together, _ = run(fit_head(joined, seed=0, spread=1.0))
     plain, _ = run(fit_head(one, seed=0, spread=1.0))
     np.testing.assert_allclose(together.heads[0].weights, plain.heads[0].weights, atol=1e-5)
+
+
+def test_a_part_whose_block_is_left_out_stands_for_itself(lesson):
+    joined = replace(lesson, weighing=(Weighing(), Weighing(damping=0.5, joined=True)))
+    second = narrowed(joined, np.arange(30) >= 20)
+    assert second.blocks == (10,)
+    assert second.weighing == (Weighing(damping=0.5),)
+    first = narrowed(joined, np.arange(30) < 12)
+    assert (first.blocks, first.weighing) == ((12,), (Weighing(),))
 
 
 def test_what_is_kept_changes_no_bit_and_only_serves_the_same_features(lesson):

@@ -326,6 +326,9 @@ def evaluate(
     folds: Annotated[int, typer.Option(min=2, max=20)] = 5,
     group: Annotated[str, typer.Option(help="Folds keep these together: patient.")] = "patient",
     weight: Annotated[str, typer.Option("--lambda", help="manual:0.6, cv or learned.")] = "cv",
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Also how good it is with fewer labels.")
+    ] = False,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -340,6 +343,9 @@ def evaluate(
         result = console.run(
             desk.learning.evaluate(folds=folds, seed=seed, weight=parse_weight(weight))
         )
+        if curve:
+            keep = not desk.info.read_only
+            result["learning_curve"] = console.run(desk.learning.learning_curve(keep=keep))
         console.result(result, lambda: evaluation_table(result))
 
 

@@ -84,7 +84,25 @@ def evaluation_table(result: Mapping[str, Any]) -> str:
     if means:
         header = ("95 %", "auroc", "ap", "log_loss", tr("cli.fused_less"), tr("cli.ece_perfect"))
         whole += f"\n\n{table(header, means)}"
-    return "\n\n".join([whole, *exclusive_tables(result.get("exclusive", ()))])
+    curve = result.get("learning_curve")
+    parts = [whole, *exclusive_tables(result.get("exclusive", ()))]
+    return "\n\n".join([*parts, *([curve_table(curve)] if curve else [])])
+
+
+def curve_table(found: Mapping[str, Any]) -> str:
+    """The learning curve: a line for each number of labels, the mean AUROC of each opinion."""
+    names = list(found["points"][-1]["rows"]["macro"])
+    rows = []
+    for point in found["points"]:
+        cells = []
+        for name in names:
+            value, low, high = point["rows"]["macro"].get(name, (None, None, None))
+            cells += [_number(value), None if low is None else _interval((low, high))]
+        rows.append((point["labels"], point["cases"], *cells))
+    header = ["labels", "cases"]
+    for name in names:
+        header += [name, "95 %"]
+    return tr("cli.learning_curve") + "\n" + table(header, rows)
 
 
 def exclusive_tables(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

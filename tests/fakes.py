@@ -159,6 +159,15 @@ class FakeTrainer:
         metrics = {"auroc": {"fused": 0.87, "image": 0.8, "text": 0.82}, "cases": 40}
         return TrainingResult(f"sha-{request.version}", "pooling", metrics, verdict)
 
+    def learning_curve(self, request):
+        yield Progress("progress.learning_curve", 50, 100)
+        rows = [{"fused": [0.6 + number / 10, 0.5, 0.9]} for number in range(3)]
+        return {
+            "points": [{"cases": 10 * n, "labels": 40 * n, "rows": {"macro": row}}
+                       for n, row in enumerate(rows, start=1)],
+            "cases": 40, "groups": 30, "folds": 5,
+        }
+
     def labels_needed(self, table):
         return 0 if len(table.keys) else 5
 

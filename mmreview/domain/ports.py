@@ -397,6 +397,14 @@ class Trainer(Protocol):
         "accuracy", "balanced_accuracy", "auroc", "log_loss", "ece", "confusion", …}``."""
         ...
 
+    def learning_curve(
+        self, request: TrainingRequest
+    ) -> Generator[Progress, None, dict[str, Any]]:
+        """AUROC of each opinion by how many labels teach it: ``{"points": [{"cases", "labels",
+        "rows": {finding or "macro": {opinion: [auroc, low, high]}}}], "cases", "groups",
+        "folds"}``. Writes nothing."""
+        ...
+
     def load(self, version: Version, folder: Path) -> Predictor:
         """Load a bundle after checking its hash. Raises BundleInvalid."""
         ...

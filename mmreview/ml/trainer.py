@@ -32,6 +32,7 @@ from mmreview.ml.encoders.card import PARTS
 from mmreview.ml.exclusive import Group
 from mmreview.ml.fusion import AUTO, FUSIONS, fusion_named, reads_parts
 from mmreview.ml.fusion.fusing import PARTED
+from mmreview.ml.learning_curve import learning_curve
 from mmreview.ml.model import Model
 from mmreview.ml.pairing import PairEvidence, described, learn_pairs
 from mmreview.ml.plans import HeadPlan
@@ -293,6 +294,28 @@ class FusionTrainer:
                 ),
             )
         )
+
+    def learning_curve(
+        self, request: TrainingRequest
+    ) -> Generator[Progress, None, dict[str, Any]]:
+        """How good opinions are by the number of labels (see ``domain.ports.Trainer``)."""
+        require_labels(request.table)
+        parent = self._parent(request)
+        recipe = self._recipe(request, parent)
+        reading = self._read(
+            request.table, Partition.TRAIN, 0.0, reads_parts(recipe.fusion)
+        )
+        while True:
+            try:
+                next(reading)
+            except StopIteration as done:
+                samples: Samples = done.value
+                break
+            yield Progress("progress.learning_curve", 0, 100)
+        require_features(samples)
+        if reads_parts(recipe.fusion):
+            require_parts(samples, recipe.fusion)
+        return (yield from learning_curve(samples, recipe, findings=request.findings))
 
     def load(self, version: Version, folder: Any) -> Predictor:
         """Load a bundle after checking its hash and its encoders (BundleInvalid)."""

@@ -8,6 +8,7 @@ which the next round or ``forget_orphans`` removes; a kill after it leaves a com
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
@@ -34,6 +35,8 @@ from mmreview.domain.versions import LambdaChoice, Role, Version
 DEFAULT_FUSION = "mixture"
 #: The fusion of a round that searches for the best model (``ml.fusion`` has the same name for it).
 AUTO = "auto"
+#: A version's learning curve lies beside its files and is no part of it.
+_CURVE = "learning_curve.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,33 @@ class Learning:
                 groups=self._cases.schema.groups,
             )
         )
+
+    def learning_curve(self, *, keep: bool = True) -> Generator[Progress, None, dict[str, Any]]:
+        """How good each opinion is by the number of labels (see ``ports.Trainer``), made as the
+        serving version is; kept beside its files unless not ``keep``.
+
+        Raises:
+            TooFewLabels: no finding has enough labels of both kinds yet.
+        """
+        request = self._snapshot(TrainingOptions())
+        found = yield from self._trainer.learning_curve(request)
+        if keep and request.parent_folder is not None and request.parent_folder.is_dir():
+            partial = request.parent_folder / f"{_CURVE}.partial"
+            partial.write_text(json.dumps(found), encoding="utf-8")
+            partial.replace(request.parent_folder / _CURVE)
+        return found
+
+    def curve(self) -> dict[str, Any] | None:
+        """The serving version's learning curve, if it was measured."""
+        champion = self._versions.champion()
+        if champion is None:
+            return None
+        try:
+            text = (self._folder / champion.folder / _CURVE).read_text(encoding="utf-8")
+            found: dict[str, Any] = json.loads(text)
+        except (OSError, ValueError):
+            return None
+        return found
 
     def _families(self) -> tuple[str, ...]:
         return tuple(finding.group for finding in self._cases.schema.findings)

@@ -424,6 +424,10 @@ def test_the_model_page_tells_what_was_tried_and_what_won(opened, dark):
     assert "Nothing has been tried yet" in " ".join(visible_texts(dialog))
     first, serving = make_version(1, Role.RETIRED), make_version(2, Role.CHAMPION)
     first.metrics["search"] = searched()
+    refused = make_version(3, Role.REFUSED)
+    refused.metrics["search"] = searched()
+    dialog.show_versions([serving, refused])
+    assert cells(dialog, "triedTable")[0][0] == "soft, freer heads · chosen"
     dialog.show_versions([first, serving])  # a later round keeps what was found
     said = " ".join(visible_texts(dialog))
     assert "soft, freer heads serves from now on" in said

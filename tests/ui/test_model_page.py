@@ -82,3 +82,19 @@ def test_closing_the_window_drops_a_search(window, asked, qtbot):
     qtbot.waitUntil(lambda: window.is_closed)
     assert asked == []
     assert len(list((folder / "versions").iterdir())) == before
+
+
+def test_the_learning_curve_is_measured_when_asked_and_kept(window):
+    dialog = open_page(window)
+    dialog.show_page("curve")
+    plot = dialog.findChild(QWidget, "curvePlot")
+    assert not plot.isVisible()
+    press(dialog, "measureCurveButton")
+    assert plot.isVisible()
+    assert plot.accessibleName() == "AUROC by number of labels; with all of them: Fused .800"
+    assert dialog.grab().toImage().width() > 0
+    dialog.close()
+    again = open_page(window)
+    again.show_page("curve")
+    assert again.findChild(QWidget, "curvePlot").isVisible()
+    again.close()

@@ -5,8 +5,9 @@ shows how far it is, and can be closed meanwhile."""
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QWidget
@@ -20,6 +21,7 @@ from mmreview.translation import tr
 from mmreview.ui.dialogs.choice_field import ChoiceField
 from mmreview.ui.dialogs.dialog import Dialog, note
 from mmreview.ui.model.calibration import CalibrationPage
+from mmreview.ui.model.curve import CurvePage
 from mmreview.ui.model.fusions import FusionsPage
 from mmreview.ui.model.measures import MeasuresPage
 from mmreview.ui.model.run_strip import RunStrip
@@ -27,15 +29,16 @@ from mmreview.ui.model.sections import SectionBar
 from mmreview.ui.model.tried import TriedPage
 from mmreview.ui.theme import UNIT
 
-_PAGES = ("measures", "tried", "calibration", "fusions")
+_PAGES = ("measures", "tried", "calibration", "curve", "fusions")
 #: The pages that can show one finding alone.
-_BY_FINDING = frozenset(("measures", "calibration"))
+_BY_FINDING = frozenset(("measures", "calibration", "curve"))
 
 
 class ModelDialog(Dialog):
     """The Model page of the serving version."""
 
     trainWanted = Signal(str)  # a fusion's name; ``auto`` searches
+    curveWanted = Signal()
     cancelWanted = Signal()
 
     def __init__(self, parent: QWidget | None, *, fusions: Sequence[str] = ()) -> None:
@@ -48,11 +51,14 @@ class ModelDialog(Dialog):
         self._measures = MeasuresPage(self)
         self._tried = TriedPage(self)
         self._calibration = CalibrationPage(self)
+        self._curve = CurvePage(self)
+        self._curve.measureWanted.connect(self.curveWanted)
         self._fusions = FusionsPage(self, fusions)
         self._fusions.trainWanted.connect(self._on_train_wanted)
         self._make_top()
         self._stack = QStackedWidget(self)
-        for page in (self._measures, self._tried, self._calibration, self._fusions):
+        pages = (self._measures, self._tried, self._calibration, self._curve, self._fusions)
+        for page in pages:
             self._stack.addWidget(page)
         self.body.addWidget(self._stack, 1)
         self._strip = RunStrip(self)
@@ -116,7 +122,9 @@ class ModelDialog(Dialog):
         searched = [v for v in versions if "search" in v.metrics]
         newest = max(searched, key=lambda v: v.id, default=None)
         found = newest.metrics["search"] if newest is not None else None
-        self._tried.show_search(found, newest.id if newest is not None else 0)
+        if newest is not None:
+            serves = newest.role is not Role.REFUSED and serving.fusion == newest.fusion
+            self._tried.show_search(found, newest.id, serves=serves)
         self._fusions.show_serving(serving.fusion, found)
 
     def _show_findings(self, findings: Sequence[str]) -> None:
@@ -131,8 +139,12 @@ class ModelDialog(Dialog):
         self._on_finding_chosen()
 
     def show_page(self, name: str) -> None:
-        """Turn to ``measures``, ``tried``, ``calibration`` or ``fusions``."""
+        """Turn to ``measures``, ``tried``, ``calibration``, ``curve`` or ``fusions``."""
         self._sections.setCurrentIndex(_PAGES.index(name))
+
+    def show_curve(self, found: Mapping[str, Any] | None) -> None:
+        """Show the serving version's learning curve; None where nobody has measured it."""
+        self._curve.show_curve(found)
 
     # --- a round ----------------------------------------------------------------------------------
 
@@ -148,6 +160,11 @@ class ModelDialog(Dialog):
         reason = version.gate.get("reason")
         verdict = tr(reason, **version.gate.get("params", {})) if reason else ""
         self._end(f"{tr(code, version=version.id)}. {verdict}".strip())
+
+    def show_measured(self, found: Mapping[str, Any]) -> None:
+        """The learning curve is measured."""
+        self.show_curve(found)
+        self._end(tr("ui.model.curve.measured"))
 
     def show_failed(self, problem: Message) -> None:
         """A round could not end."""
@@ -166,6 +183,7 @@ class ModelDialog(Dialog):
         possible = self._writable and not self._running
         self._search.setEnabled(possible)
         self._fusions.set_possible(possible)
+        self._curve.set_possible(possible and self._version is not None)
 
     def _on_train_wanted(self, fusion: str) -> None:
         if fusion == AUTO:
@@ -182,11 +200,14 @@ class ModelDialog(Dialog):
         finding = str(self._finding.currentData() or "")
         self._measures.show_finding(finding)
         self._calibration.show_finding(finding)
+        self._curve.show_finding(finding)
 
     def _written(self) -> list[list[str]]:
         name = _PAGES[self._stack.currentIndex()]
         if name == "calibration":
             return self._calibration.written()
+        if name == "curve":
+            return self._curve.written()
         pages = {"measures": self._measures, "tried": self._tried, "fusions": self._fusions}
         return pages[name].sheet.written()
 

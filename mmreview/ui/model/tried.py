@@ -50,8 +50,11 @@ class TriedPage(QWidget):
         layout.addStretch()
         self.show_search(None, 0)
 
-    def show_search(self, found: Mapping[str, Any] | None, version: int) -> None:
-        """Show the table that ``version`` holds; without one, what a search would do."""
+    def show_search(
+        self, found: Mapping[str, Any] | None, version: int, *, serves: bool = False
+    ) -> None:
+        """Show the table that ``version`` holds; without one, what a search would do. ``serves``
+        says that what it chose serves still."""
         there = found is not None
         self._empty.setVisible(not there)
         for widget in (self._verdict, self._worth, self._well):
@@ -67,30 +70,33 @@ class TriedPage(QWidget):
         self._worth.setText(f"{search_worth(found)} {on}".strip())
         chosen = found["chosen"], found.get("plan")
         self.sheet.show_rows(
-            [_cells(row, serves=(row["fusion"], row.get("plan")) == chosen)
-             for row in found["rows"]]
+            [
+                _cells(row, chosen=(row["fusion"], row.get("plan")) == chosen, serves=serves)
+                for row in found["rows"]
+            ]
         )
 
 
-def _cells(row: Mapping[str, Any], *, serves: bool) -> list[Cell]:
+def _cells(row: Mapping[str, Any], *, chosen: bool, serves: bool) -> list[Cell]:
     """A candidate; a modality has its colour, and one that the chosen is surely behind is red."""
     plan, role = row.get("plan"), "plain"
     words = candidate_words(row["fusion"], plan)
     if plan is None and tr(f"fusion.{row['fusion']}") == f"fusion.{row['fusion']}":
         words, role = modality(row["fusion"]), row["fusion"]
-    if serves:
-        words = tr("ui.model.tried.serves", candidate=words)
+    if chosen:
+        code = "ui.model.tried.serves" if serves else "ui.model.tried.chosen"
+        words = tr(code, candidate=words)
     intervals, less = row.get("intervals") or {}, row.get("difference") or {}
     auroc, loss = less.get("auroc"), less.get("log_loss")
     return [
-        Cell(words, role, bold=serves, serves=serves),
-        Cell(share(row["auroc"]), "plain", bold=serves),
+        Cell(words, role, bold=chosen, serves=chosen and serves),
+        Cell(share(row["auroc"]), "plain", bold=chosen),
         Cell(between(intervals.get("auroc"))),
-        Cell("" if serves else difference(auroc),
+        Cell("" if chosen else difference(auroc),
              "bad" if auroc is not None and auroc[2] < 0 else "muted"),
-        Cell(share(row["log_loss"]), "plain", bold=serves),
+        Cell(share(row["log_loss"]), "plain", bold=chosen),
         Cell(between(intervals.get("log_loss"))),
-        Cell("" if serves else difference(loss, 4),
+        Cell("" if chosen else difference(loss, 4),
              "bad" if loss is not None and loss[1] > 0 else "muted"),
         Cell("—" if row.get("ahead") is None else signed(row["ahead"])),
         Cell(share(row["ece"])),

@@ -560,3 +560,32 @@ def test_loading_and_predicting_need_no_torch(make_world, make_rounds):
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def told(work, steps):
+    while True:
+        try:
+            step = next(work)
+        except StopIteration as done:
+            return done.value
+        steps.append(step.done)
+        yield step
+
+
+def test_a_learning_curve_rises_with_the_labels(make_world, make_rounds):
+    world = make_world(cases=240, findings=2)
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table())
+    request = rounds.request(world.table(seq=2), number=2, parent=version)
+    work, steps = rounds.trainer.learning_curve(request), []
+    found = json.loads(json.dumps(run(told(work, steps)), allow_nan=False))
+    assert steps == sorted(steps)
+    labels = [point["labels"] for point in found["points"]]
+    assert labels == sorted(labels)
+    assert labels[-1] == 2 * 240 * 4 / 5
+    assert set(found["points"][0]["rows"]) == {"macro", *world.findings}
+    curve = {o: [p["rows"]["macro"][o] for p in found["points"]] for o in ("fused", "image")}
+    for points in curve.values():
+        assert points[-1][0] > points[0][0]
+        assert all(low <= value <= high for value, low, high in points)
+    assert curve["fused"][-1][0] > curve["image"][-1][0]

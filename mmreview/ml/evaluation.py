@@ -97,7 +97,9 @@ def _measured(
     )
     yield from uncertainty.add_intervals(rows, trial, findings, common, seed=seed)
     columns = [findings.index(finding) for finding in common]
-    return rows, metrics.micro(trial.truth, trial.opinions, columns, trial.strata)
+    together = metrics.micro(trial.truth, trial.opinions, columns, trial.strata)
+    yield from uncertainty.add_micro_intervals(together, trial, columns, seed=seed)
+    return rows, together
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:

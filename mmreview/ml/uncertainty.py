@@ -29,6 +29,8 @@ _DRAWS, _FEWEST = 500, 100
 #: Weights (draws × cases) that are worked on at once at most.
 _WEIGHTS = 200_000
 _LEVEL = 0.95
+#: Labels together above which micro rows get no intervals.
+_MICRO = 20_000
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,33 @@ def add_intervals(
             known_errors = [value for value in known_errors if value is not None]
             row[error] = float(np.mean(known_errors)) if known_errors else None
         _compare(row_of, "macro", name, means, same[name])
+
+
+def add_micro_intervals(
+    rows: Sequence[dict[str, Any]], trial: Trial, columns: Sequence[int], *, seed: int
+) -> Generator[None, None, None]:
+    """Complete the rows of ``metrics.micro`` as ``add_intervals`` does others; yields after each.
+    Above ``_MICRO`` labels they stay as they are: there the intervals are next to nothing."""
+    chosen = list(columns)
+    truth = trial.truth[:, chosen].ravel()
+    if not 0 < int((~np.isnan(truth)).sum()) <= _MICRO:
+        return
+    drawn = np.repeat(draws(trial.groups, seed), len(chosen), axis=0)
+    strata = np.zeros(len(trial.truth), int) if trial.strata is None else trial.strata
+    repeated = np.repeat(strata, len(chosen))
+    row_of = {("micro", row["opinion"]): row for row in rows}
+    found: dict[str, dict[str, Floats]] = {}
+    for name, opinions in trial.opinions.items():
+        values = opinions[:, chosen].ravel()
+        known = ~np.isnan(truth) & ~np.isnan(values)
+        found[name] = _measures(truth[known], values[known], repeated[known], drawn[known])
+        row = row_of["micro", name]
+        row["intervals"] = _intervals(found[name])
+        row |= perfect_errors(values[known], seed=seed)
+        yield
+    for name in found:
+        paired = all(_paired(trial, column, name) for column in chosen)
+        _compare(row_of, "micro", name, found, paired)
 
 
 def perfect_errors(probability: Floats, *, seed: int) -> dict[str, float | None]:

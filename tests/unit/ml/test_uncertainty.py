@@ -99,3 +99,25 @@ def test_a_perfect_model_still_shows_an_error_that_falls_with_n():
         assert error["ece_adaptive_perfect"] == pytest.approx(error["ece_perfect"], rel=0.3)
         errors.append(error["ece_perfect"])
     assert errors[0] > 5 * errors[1]
+
+
+def test_all_labels_together_have_intervals_and_differences_too():
+    one = trial()
+    rows = metrics.micro(one.truth, one.opinions, [0, 1])
+    for _ in uncertainty.add_micro_intervals(rows, one, [0, 1], seed=0):
+        pass
+    fused, image = rows
+    for row in rows:
+        low, high = row["intervals"]["auroc"]
+        assert low < row["auroc"] < high
+        assert row["ece_perfect"] > 0
+    value, low, high = image["difference"]["auroc"]
+    assert value == pytest.approx(fused["auroc"] - image["auroc"])
+    assert 0 < low < value < high
+
+
+def test_very_many_labels_together_are_not_drawn_again():
+    one = trial(n=12_000)
+    rows = metrics.micro(one.truth, one.opinions, [0, 1])
+    assert list(uncertainty.add_micro_intervals(rows, one, [0, 1], seed=0)) == []
+    assert "intervals" not in rows[0]

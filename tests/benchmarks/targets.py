@@ -1,14 +1,20 @@
 """Every fusion on the 45 real targets of the first measurements, each set a line, with intervals.
 
-    python tests/benchmarks/targets.py [--sets dev|check|NAME …] [--seeds N] [--cache FOLDER]
+    python tests/benchmarks/targets.py [--sets dev|check|synthetic|NAME …] [--seeds N]
+        [--cache FOLDER] [--networks]
 
 Choose on ``dev`` (covid, brixia, outc, pocus); ``check`` (brixiaJ, icu, covidM, attr) is for a
 choice that stands. Opinions are those of ``evaluation.unseen_opinions`` (grouped 5-fold, everything
 nested), measured on cases with image and note; cases without a note teach the image head. AUROC
-counts pairs within an outer fold, all seeds together. ``best`` is the better modality of each
-finding, chosen with hindsight; ± is the standard error of a bootstrap over patient groups, paired.
-``worse`` counts findings significantly below best (Holm over the set's findings, 5 %). ``floor`` is
-the ECE that a model with these very probabilities would show if every one were true.
+counts pairs within an outer fold, all seeds together. Every fusion of the registry has a row; the
+networks (``gmu``, ``attention``, ``bilinear``) with ``--networks`` only: three seeds will do for
+them. ``plain`` is concatenation as in the first measurements: the last layer of the image beside
+the embedding of the text, without middle layers and n-grams. ``synthetic`` draws the demo's cohorts
+of seeds 11 and 12, 300 cases each, labelled with their truth (``cohort``). ``best`` is the better
+modality of each finding, chosen with hindsight; ± is the standard error of a bootstrap over patient
+groups, paired. ``worse`` counts findings significantly below best (Holm over the set's findings,
+5 %). ``floor`` is the ECE that a model with these very probabilities would show if every one were
+true.
 """
 
 from __future__ import annotations
@@ -29,15 +35,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmreview.domain.cases import Case, Partition
+from mmreview.domain.cases import IMAGE, TEXT, Case, Partition
 from mmreview.ml import metrics
 from mmreview.ml.evaluation import Unseen, comparable, unseen_opinions
 from mmreview.ml.recipe import Recipe
-from mmreview.ml.samples import gather
+from mmreview.ml.samples import Samples, gather
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
 
+_COHORTS, _COHORT_CASES = (11, 12), 300
+#: Columns of the last layer and of the embedding, which the views begin with.
+_LAST_LAYER, _EMBEDDING = 1280, 384
 _DRAWS = 500
 _SIMULATED = 40
 _OUTCOMES = ("survival", "intubated", "went_icu")
@@ -63,7 +72,7 @@ def _beside(name: str) -> ModuleType:
     return module
 
 
-fusion = _beside("fusion")
+fusion, cohort = _beside("fusion"), _beside("cohort")
 
 
 def junior(row: Row) -> list[float]:
@@ -235,7 +244,7 @@ def _print(title: str, opinions: dict[str, Measured]) -> None:
             f"{gaps.min():+.3f}", str(significantly_worse(gaps, errors)),
             f"{measured.ece:.3f}", f"{measured.floor:.3f}",
         )
-        short = opinion.removeprefix("fusion:")[:9]
+        short = opinion.removeprefix("fusion:")[-9:]
         print("  ".join(f"{cell:>9}" for cell in (short, *cells)), flush=True)
 
 
@@ -243,7 +252,7 @@ def _print(title: str, opinions: dict[str, Measured]) -> None:
 
 
 def opinions_of(
-    name: str, chosen: TargetSet, data: Path, cache: Path, seeds: int
+    name: str, chosen: TargetSet, data: Path, cache: Path, given: argparse.Namespace
 ) -> tuple[Floats, NDArray[np.str_], list[Unseen]]:
     """The truths on which opinions compare, the patient groups, and each seed's opinions."""
     from mmreview.ml.features import EncodedFeatures
@@ -252,16 +261,67 @@ def opinions_of(
     if chosen.masked:
         cases = [mask(case) for case in cases]
     features = EncodedFeatures(folder=cache / chosen.folder, root=data / chosen.folder)
+    if given.networks:
+        features.want_parts()
     for step in features.encode(features.missing(cases)):
         for problem in step.problems:
             print(f"  {name}: {problem}")
     targets = np.array([chosen.targets(row) for row in rows])
     table = fusion.label_table(cases, targets, features.modalities)
-    samples = _result(gather(features, table, Partition.TRAIN))
+    samples = _result(gather(features, table, Partition.TRAIN, parts=given.networks))
+    return _seeds(samples, Recipe(slow=given.networks), given.seeds)
+
+
+def synthetic_opinions(
+    seed: int, given: argparse.Namespace
+) -> tuple[Floats, NDArray[np.str_], list[Unseen]]:
+    """The same of a synthetic cohort, as it would be imported."""
+    from mmreview.compose import ProjectOpener
+    from mmreview.demo.cohort import write_cohort
+    from mmreview.ml.features import EncodedFeatures
+    from mmreview.services.desk import ImportChoice
+
+    with tempfile.TemporaryDirectory(prefix="mmreview-cohort-") as scratch:
+        manifest = _result(write_cohort(Path(scratch) / "c", cases=_COHORT_CASES, seed=seed))
+        cohort.label_all(manifest)
+        desk = ProjectOpener().create_demo(Path(scratch) / "cohort", seed=seed)
+        try:
+            _result(desk.import_source(manifest, choice=ImportChoice(), actor="benchmark"))
+            features = EncodedFeatures(folder=Path(scratch) / "f", root=desk.info.folder)
+            if given.networks:
+                features.want_parts()
+            cases = [case for batch in desk.cases.batches() for case in batch]
+            _result(features.encode(cases))
+            table, schema = desk.learning.labels(), desk.info.schema
+            samples = _result(gather(features, table, Partition.TRAIN, parts=given.networks))
+        finally:
+            desk.close()
+    families = tuple(finding.group for finding in schema.findings)
+    return _seeds(samples, Recipe(slow=given.networks, families=families), given.seeds)
+
+
+def _seeds(
+    samples: Samples, recipe: Recipe, count: int
+) -> tuple[Floats, NDArray[np.str_], list[Unseen]]:
+    """Each seed's opinions, those by plain concatenation too."""
     truth, _ = comparable(samples)
+    bare = changed(
+        samples,
+        features={
+            IMAGE: samples.features[IMAGE][:, :_LAST_LAYER],
+            TEXT: samples.features[TEXT][:, :_EMBEDDING],
+        },
+        blocks={},
+        part_widths={},
+    )
     found = []
-    for seed in range(seeds):
-        found.append(_result(unseen_opinions(samples, folds=5, recipe=Recipe(seed=seed))))
+    for seed in range(count):
+        unseen = _result(unseen_opinions(samples, folds=5, recipe=changed(recipe, seed=seed)))
+        plain = _result(
+            unseen_opinions(bare, folds=5, recipe=Recipe("concatenation", seed=seed))
+        )
+        unseen.opinions["plain"] = plain.opinions["fused"]
+        found.append(unseen)
     return truth, samples.groups, found
 
 
@@ -280,19 +340,23 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=fusion.DATA)
     parser.add_argument("--cache", type=Path, help="keep the encoded features here")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--sets", nargs="+", default=["dev"], help="dev, check or names of sets")
+    parser.add_argument("--networks", action="store_true", help="measure the networks too")
+    parser.add_argument("--sets", nargs="+", default=["dev"], help="dev, check, synthetic, names")
     given = parser.parse_args()
-    if not given.data.is_dir():
+    if not given.data.is_dir() and given.sets != ["synthetic"]:
         raise SystemExit(f"the real data is not at {given.data}")
     every = {**DEV, **CHECK}
-    wide = {"dev": list(DEV), "check": list(CHECK)}
+    cohorts = {f"synthetic-{seed}": seed for seed in _COHORTS}
+    wide = {"dev": list(DEV), "check": list(CHECK), "synthetic": list(cohorts)}
     names = [name for word in given.sets for name in wide.get(word, [word])]
     with tempfile.TemporaryDirectory(prefix="mmreview-targets-") as scratch:
         truths, found = {}, {}
         for name in names:
-            truth, groups, seeds = opinions_of(
-                name, every[name], given.data, given.cache or Path(scratch), given.seeds
-            )
+            if name in cohorts:
+                truth, groups, seeds = synthetic_opinions(cohorts[name], given)
+            else:
+                cache = given.cache or Path(scratch)
+                truth, groups, seeds = opinions_of(name, every[name], given.data, cache, given)
             truths[name] = truth
             found[name] = {o: measure(truth, groups, seeds, o) for o in seeds[0].opinions}
     report(truths, found)

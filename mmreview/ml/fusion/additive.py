@@ -3,7 +3,8 @@
 *Evidence* of a modality is its calibrated logit less the finding's prior logit: how far it moves
 the belief. Fused logit = prior + bias + Σ λ_m · gain · evidence_m, so a contribution is λ_m times a
 *unit* that does not depend on λ, and a what-if on λ is plain arithmetic. λ, gain and bias may be
-each finding's own; the λ of a project as a whole is then the mean over its findings.
+each finding's own; the λ of a project as a whole is then the mean over its findings. Evidence that
+is added up rather than weighed may be doubted a little first (``soften``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mmreview.ml.calibration import sigmoid
+
 Floats = NDArray[np.float64]
+
+_LEAST = 1e-300
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,8 @@ class AdditiveFusion:
 
     ``weights`` serve; ``weights_cv`` and ``weights_learned`` are what cross-validation and the
     joint fit would choose. ``shares`` (modalities, findings) are each finding's own weights, of
-    which ``weights`` are the mean; None where one weight serves all findings.
+    which ``weights`` are the mean; None where one weight serves all findings. ``doubt`` (findings,)
+    is what evidence is softened by; None: it is not.
     """
 
     weights: Mapping[str, float]
@@ -50,11 +56,18 @@ class AdditiveFusion:
     gain: Floats
     bias: Floats
     shares: Floats | None = None
+    doubt: Floats | None = None
+
+    def units(self, evidence: Floats, prior: Floats) -> Floats:
+        """(n, findings) contributions of one modality at weight 1."""
+        if self.doubt is not None:
+            evidence = soften(evidence, prior, self.doubt)
+        return self.gain * evidence
 
     def logits(self, seen: Seen) -> Floats:
         """(n, findings) fused logits of cases with every modality."""
         shares = dict(zip(self.weights, self.own_shares(), strict=True))
-        moved = sum(shares[m] * (self.gain * seen.evidence[m]) for m in self.weights)
+        moved = sum(shares[m] * self.units(seen.evidence[m], seen.prior) for m in self.weights)
         return seen.prior + self.bias + moved
 
     def own_shares(self) -> Floats:
@@ -79,6 +92,7 @@ class AdditiveFusion:
             gain=self.gain[columns],
             bias=self.bias[columns],
             shares=None if self.shares is None else self.shares[:, columns],
+            doubt=None if self.doubt is None else self.doubt[columns],
         )
 
     def tensors(self) -> dict[str, NDArray]:
@@ -96,6 +110,8 @@ class AdditiveFusion:
         }
         if self.shares is not None:
             kept["shares"] = np.ascontiguousarray(self.shares)
+        if self.doubt is not None:
+            kept["doubt"] = self.doubt
         return kept
 
     @classmethod
@@ -110,7 +126,19 @@ class AdditiveFusion:
             gain=tensors["gain"],
             bias=tensors["fusion_bias"],
             shares=tensors.get("shares"),
+            doubt=tensors.get("doubt"),
         )
+
+
+def soften(evidence: Floats, prior: Floats, doubt: Floats) -> Floats:
+    """(n, findings) evidence of opinions that speak of something else with probability ``doubt``
+    (findings,): ``(1 - doubt) · opinion + doubt · prior``, as evidence. It leaves weak evidence
+    nearly as it is and bounds what is strong; where there is no doubt it is the same."""
+    believed = prior + evidence
+    up = (1 - doubt) * sigmoid(believed) + doubt * sigmoid(prior)
+    down = (1 - doubt) * sigmoid(-believed) + doubt * sigmoid(-prior)
+    softened = np.log(np.maximum(up, _LEAST)) - np.log(np.maximum(down, _LEAST)) - prior
+    return np.where(doubt > 0, softened, evidence)
 
 
 def even_weights(modalities: tuple[str, ...]) -> dict[str, float]:

@@ -138,9 +138,7 @@ class Fusing:
     def _weigh(self, fused: Fused, seen: Seen, rows: NDArray[np.intp], names: Subset) -> None:
         """Fill in ``rows`` that have exactly ``names``, by a sum of weighted evidence."""
         fit = self.fits.get(names) if len(names) > 1 else None
-        gain: Floats | float = 1.0
         if isinstance(fit, AdditiveFusion):
-            gain = fit.gain
             fused.prior[rows] += fit.bias
             shares = dict(zip(names, fit.own_shares(), strict=True))
             means = dict(fit.weights)
@@ -149,7 +147,10 @@ class Fusing:
             means = {m: float(share.mean()) for m, share in shares.items()}
         logits = fused.prior[rows]
         for m in names:
-            unit = fused.units[m][rows] = gain * seen.evidence[m][rows]
+            unit = seen.evidence[m][rows]
+            if isinstance(fit, AdditiveFusion):
+                unit = fit.units(unit, seen.prior[rows])
+            fused.units[m][rows] = unit
             fused.shares[m][rows] = shares[m]
             fused.weights[rows, self.modalities.index(m)] = means[m]
             logits = logits + shares[m] * unit

@@ -4,23 +4,29 @@ Two modalities that see the same thing should be weighed (``soft``: the better o
 see independent things should be added up (naive Bayes: their log-likelihood ratios add). A finding
 is fused by weights between the two, ``(1 - w)·λ_m + w·s_m``. ``s`` is the sum: the family's common
 gain times shares by the square root of what each modality explains, so that one that explains
-nothing adds nothing. ``w = Φ(m/√v - 2)`` is the belief that the sum, cross-fitted, has the lower
-log-loss by two standard errors, shrunk within the family as soft's is. The two standard errors are
-the price of the promise that a fused opinion is not worse than its better half: on findings where
-soft does well the sum must not come in by chance, and where modalities really complement each other
-the family soon shows more than that.
+nothing adds nothing. ``w = Φ(m/√v - c)`` is the belief that the sum, cross-fitted, has the lower
+log-loss by c standard errors, shrunk within the family as soft's is. These standard errors are the
+price of the promise that a fused opinion is not worse than its better half: on findings where soft
+does well the sum must not come in by chance, and where modalities really complement each other the
+family soon shows more than that.
+
+What is added up is doubted first (``additive.soften``): naive Bayes lets one modality that is very
+sure overrule everything, and an opinion that is sure is now and then about something else. The
+evidence of a finding is softened by ``w`` times a common doubt: where nothing is added up, nothing
+is changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.calibration import fit_scale
-from mmreview.ml.fusion.additive import AdditiveFusion
+from mmreview.ml.fusion.additive import AdditiveFusion, soften
 from mmreview.ml.fusion.fusing import Fusion
 from mmreview.ml.fusion.material import Material
 from mmreview.ml.fusion.shares import evidence, fitted, heard, log_losses, skill
@@ -28,8 +34,10 @@ from mmreview.ml.fusion.soft import differences, normal, pooled, soft_shares
 
 Floats = NDArray[np.float64]
 
-#: Standard errors by which the sum of evidence must be better to be believed half.
+#: Standard errors by which the sum of evidence must be better to be believed half (c).
 _PROOF = 2.0
+#: How often an opinion is about something else, where evidence is added up.
+_DOUBT = 0.3
 
 
 class Mixture(Fusion):
@@ -43,24 +51,33 @@ class Mixture(Fusion):
         """See ``fusion.Fusion``. Every mode but ``manual`` serves the mixture's weights."""
         shares = soft_shares(material)
         yield
-        coefficients = shares
-        if len(material.modalities) > 1:
-            belief = _belief_in_sum(material, shares)
-            yield
-            summed = _sum(material, np.ones(len(material.truth), bool))
-            coefficients = (1 - belief) * shares + belief * summed
+        if len(material.modalities) == 1 or weight.mode == "manual":
+            return fitted(material, shares, weight=weight)
+        doubted = _doubted(material, np.full(shares.shape[1], _DOUBT))
+        belief = _belief_in_sum(material, shares, doubted)
+        yield
+        summed = _sum(doubted, np.ones(len(material.truth), bool))
+        coefficients = (1 - belief) * shares + belief * summed
         sums = coefficients.sum(axis=0)
-        return fitted(material, coefficients / sums, weight=weight, sums=sums)
+        doubt = belief * _DOUBT
+        fit = fitted(_doubted(material, doubt), coefficients / sums, weight=weight, sums=sums)
+        return replace(fit, doubt=doubt)
 
 
-def _belief_in_sum(material: Material, shares: Floats) -> Floats:
+def _doubted(material: Material, doubt: Floats) -> Material:
+    """The material with its evidence softened."""
+    softened = {m: soften(e, material.prior, doubt) for m, e in material.evidence.items()}
+    return replace(material, evidence=softened)
+
+
+def _belief_in_sum(material: Material, shares: Floats, doubted: Material) -> Floats:
     """(findings,) w; 0 where fewer than two modalities have a head."""
-    signals = evidence(material)
+    signals, softened = evidence(material), evidence(doubted)
     several = heard(material).sum(axis=0) > 1
     summed = np.zeros(material.truth.shape)
     for fold in np.unique(material.folds):
         inside = material.folds == fold
-        summed[inside] = _pooled(_sum(material, ~inside), signals[:, inside])
+        summed[inside] = _pooled(_sum(doubted, ~inside), softened[:, inside])
     gaps = log_losses(material, _pooled(shares, signals)) - log_losses(material, summed)
     middle, spread = pooled(
         *differences(np.where(several, gaps, np.nan), material), material.families

@@ -10,7 +10,7 @@ from mmreview.domain.predictions import sigmoid
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.bundle import read
 from mmreview.ml.fusion import FUSIONS, fusion_named
-from mmreview.ml.fusion.additive import AdditiveFusion, Seen
+from mmreview.ml.fusion.additive import AdditiveFusion, Seen, soften
 from mmreview.ml.fusion.fusing import Fusing, fit_each, subsets
 from mmreview.ml.fusion.material import Inputs, Material, families_of
 from mmreview.ml.fusion.soft import Soft, differences, pooled
@@ -311,6 +311,30 @@ def test_mixture_adds_up_what_complements_and_soft_does_not():
     assert gain["mixture"] > 0.03
     assert gain["mixture"] > gain["soft"] + 0.01
     assert gain["mixture"] > gain["average"] - 0.005
+
+
+def test_evidence_is_softened_towards_the_prior_and_only_where_it_is_doubted():
+    prior, doubt = np.array([[-1.0, 0.5]]), np.array([0.0, 0.3])
+    strong = soften(np.array([[9.0, 9.0]]), prior, doubt)
+    assert strong[0, 0] == 9.0
+    chance = 0.7 * sigmoid(9.5) + 0.3 * sigmoid(0.5)
+    assert strong[0, 1] == pytest.approx(np.log(chance / (1 - chance)) - 0.5)
+    assert np.allclose(soften(np.zeros((1, 2)), prior, doubt), 0.0)
+    assert np.isfinite(soften(np.array([[800.0, -800.0]]), prior, doubt)).all()
+    steps = soften(np.linspace(-9, 9, 50)[:, None] + np.zeros(2), np.repeat(prior, 50, 0), doubt)
+    assert (np.diff(steps, axis=0) > 0).all()
+
+
+def test_mixture_doubts_what_it_adds_up():
+    material = made({"image": [1.0] * 6, "text": [0.7] * 6}, rows=400)
+    fitted = fit(fusion_named("mixture"), material)
+    again = AdditiveFusion.restored(material.modalities, fitted.tensors())
+    assert fitted.doubt.min() > 0.1
+    assert np.array_equal(again.doubt, fitted.doubt)
+    by_hand = fit(fusion_named("mixture"), material, LambdaChoice("manual", 0.3))
+    assert by_hand.doubt is None
+    signals = {"image": [1.2] * 6, "text": [0.0] * 6}
+    assert fit(fusion_named("mixture"), made(signals, rows=200)).doubt.max() < 0.02
 
 
 def test_mixture_stays_with_the_one_that_knows():

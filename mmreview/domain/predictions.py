@@ -134,7 +134,7 @@ class FindingPrediction:
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """The opinions of one version on one case. ``weights`` maps each modality to its λ: the mean
-    over the findings where each has its own.
+    over the findings where each has its own; empty where the fusion is no weighted sum.
 
     ``reweightable`` is False where the fused opinion does not depend on λ (one modality only,
     or a fusion without one). ``what_if`` is True once a person has moved the slider.

@@ -13,7 +13,10 @@ family soon shows more than that.
 What is added up is doubted first (``additive.soften``): naive Bayes lets one modality that is very
 sure overrule everything, and an opinion that is sure is now and then about something else. The
 evidence of a finding is softened by ``w`` times a common doubt: where nothing is added up, nothing
-is changed.
+is changed. Macro AUROC over the better modality of each finding (hindsight), with doubt .3 and c 1.5
+against none and 2: the real development sets +.0005 both, every finding within .005; synthetic
+cohorts, where image and report are independent given the truth, +.023 against +.017 (the best λ of
+each finding chosen on test gives +.027), half of their labels +.011 against +.003.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from mmreview.ml.fusion.soft import differences, normal, pooled, soft_shares
 Floats = NDArray[np.float64]
 
 #: Standard errors by which the sum of evidence must be better to be believed half (c).
-_PROOF = 2.0
+_PROOF = 1.5
 #: How often an opinion is about something else, where evidence is added up.
 _DOUBT = 0.3
 

@@ -13,10 +13,11 @@ family soon shows more than that.
 What is added up is doubted first (``additive.soften``): naive Bayes lets one modality that is very
 sure overrule everything, and an opinion that is sure is now and then about something else. The
 evidence of a finding is softened by ``w`` times a common doubt: where nothing is added up, nothing
-is changed. Macro AUROC over the better modality of each finding (hindsight), with doubt .3 and c 1.5
-against none and 2: the real development sets +.0005 both, every finding within .005; synthetic
-cohorts, where image and report are independent given the truth, +.023 against +.017 (the best λ of
-each finding chosen on test gives +.027), half of their labels +.011 against +.003.
+is changed. Macro AUROC less that of the better modality of each finding (hindsight), with doubt .3
+and c 1.5 against none and 2: on the real development sets +.0005 both, every finding within .005;
+on synthetic cohorts, where image and report are independent given the truth, +.023 against +.017
+(the best λ of each finding, chosen on test, gives +.027); with half of their labels +.011 against
++.003.
 """
 
 from __future__ import annotations

@@ -315,6 +315,8 @@ def train(
         verdict = tr(version.gate["reason"], **version.gate["params"])
         payload = {**_version(version), "version": version.id, "gate": dict(version.gate)}
         text = tr("cli.trained", version=version.id, role=str(version.role), verdict=verdict)
+        for remark in version.metrics.get("remarks", ()):
+            text += "\n" + tr(remark["code"], **remark["params"])
         if "search" in version.metrics:
             text += "\n\n" + search_table(version.metrics["search"])
         console.result(payload, text)

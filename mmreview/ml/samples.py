@@ -100,6 +100,7 @@ class Samples:
     corrected: NDArray[np.bool_]
     basis: NDArray[np.int8]
     blocks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    damaged: Mapping[str, int] = field(default_factory=dict)
     marked: frozenset[str] = frozenset()
     part_widths: Mapping[str, int] = field(default_factory=dict)
     pieces: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
@@ -198,6 +199,7 @@ def gather(
     rows = rows_of(table, partition)
     found: dict[str, NDArray[np.float32]] = {}
     present: dict[str, NDArray[np.bool_]] = {}
+    damaged: dict[str, int] = {}
     modalities = tuple(features.modalities)
     for position, modality in enumerate(modalities):
         hashes = table.hashes.get(modality)
@@ -207,7 +209,9 @@ def gather(
             block = slice(begin, begin + _BLOCK)
             asked = [hashes[row] for row in rows[block]]
             values[block], there[block] = features.matrix(modality, asked)
-            there[block] &= np.isfinite(values[block]).all(axis=1)  # a damaged one is none
+            sound = np.isfinite(values[block]).all(axis=1)  # a damaged one is none
+            damaged[modality] = damaged.get(modality, 0) + int((there[block] & ~sound).sum())
+            there[block] &= sound
             values[block][~there[block]] = 0
             yield (position + min(1.0, (begin + _BLOCK) / len(rows))) / len(modalities)
         found[modality], present[modality] = values, there
@@ -228,6 +232,7 @@ def gather(
         corrected=np.asarray(table.corrected, bool)[rows],
         basis=np.asarray(table.basis, np.int8)[rows],
         blocks={m: features.blocks(m) for m in modalities},
+        damaged=damaged,
         marked=features.marked,
         part_widths=dict(features.part_widths) if parts else {},
         pieces={m: features.pieces(m) for m in modalities},

@@ -39,6 +39,7 @@ from mmreview.ml.plans import HeadPlan
 from mmreview.ml.predictor import BundlePredictor
 from mmreview.ml.prepared import Shelf
 from mmreview.ml.recipe import Ancestor, Fitted, Recipe, Step, fit
+from mmreview.ml.remarks import remarks
 from mmreview.ml.samples import (
     CachedFeatures,
     Samples,
@@ -130,6 +131,7 @@ class FusionTrainer:
             yield TrainingStep("training.phase.measuring", 0.95)
         pairs = yield from _pairs(samples, fitted, seed=request.seed)
         measured["pairs"] = described(pairs)
+        measured["remarks"] = remarks(samples, fitted.models[0].heads, request.findings)
         if found is not None:
             measured["search"] = found.table
         yield TrainingStep("training.phase.measuring", 0.97)

@@ -30,6 +30,7 @@ from mmreview.domain.ports import (
 from mmreview.domain.progress import Progress, TrainingStep
 from mmreview.domain.reads import EventKind, NewEvent
 from mmreview.domain.versions import LambdaChoice, Role, Version
+from mmreview.services.predicting import loaded
 
 #: The fusion of a first version; later rounds keep the serving version's.
 DEFAULT_FUSION = "mixture"
@@ -211,7 +212,8 @@ class Learning:
         previous = self._versions.champion()
         if previous is not None and previous.id == number:
             raise VersionUnfit("error.version_serves_already", version=number)
-        self._trainer.load(version, self._folder / version.folder)  # refuses damaged files
+        folder = self._folder / version.folder  # files that are damaged or foreign are refused
+        loaded(self._trainer, version, folder, known=self._cases.schema.names)
         event = self._versions.set_role(
             number,
             Role.CHAMPION,

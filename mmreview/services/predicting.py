@@ -7,7 +7,7 @@ id of the version it came from.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from mmreview.domain.ports import (
 from mmreview.domain.predictions import CaseScore, Prediction
 from mmreview.domain.progress import Progress
 from mmreview.domain.queues import scores
-from mmreview.domain.versions import ServingModel
+from mmreview.domain.versions import ServingModel, Version
 
 _BLOCK = 512
 #: Cases that are scored between two looks at whether to go on: some hundredths of a second.
@@ -32,6 +32,23 @@ _SCORED = 4096
 
 #: Why a sound version cannot answer: other encoders, or other views of the same ones, are in use.
 _OUTGROWN = ("error.bundle_other_encoder", "error.bundle_other_modalities")
+
+
+def loaded(
+    trainer: Trainer, version: Version, folder: Path, *, known: Sequence[str]
+) -> Predictor:
+    """The version, if it speaks of no other findings than those ``known`` to the project.
+
+    Raises:
+        BundleInvalid: its files are damaged, or of another schema.
+    """
+    predictor = trainer.load(version, folder)
+    unknown = [name for name in predictor.findings if name not in known]
+    if unknown:
+        raise BundleInvalid(
+            "error.bundle_other_schema", version=version.id, findings=", ".join(unknown[:3])
+        )
+    return predictor
 
 
 class Predicting:
@@ -75,7 +92,10 @@ class Predicting:
             if champion is None:
                 self._predictor = None
             elif self._predictor is None or self._predictor.version != champion.id:
-                self._predictor = self._trainer.load(champion, self._folder / champion.folder)
+                folder = self._folder / champion.folder
+                self._predictor = loaded(
+                    self._trainer, champion, folder, known=self._cases.schema.names
+                )
         self._scores.serve(champion.id if champion else None)
         return self.serving()
 

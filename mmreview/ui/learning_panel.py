@@ -303,7 +303,9 @@ class LearningPanel(QWidget):
     def _tell_verdict(self, version: Version, parent: Version | None) -> None:
         gate = version.gate
         reason = str(gate.get("reason", ""))
-        sentence = tr(reason, **gate.get("params", {})) if reason else ""
+        said = [tr(reason, **gate.get("params", {}))] if reason else []
+        said += [tr(each["code"], **each["params"]) for each in version.metrics.get("remarks", ())]
+        sentence = "\n".join(said)
         if version.role is Role.REFUSED:
             title = tr("ui.learning.refused", version=version.id)
             self._tell(f"{title} {measured_on(gate)}".strip(), role="bad")

@@ -115,6 +115,11 @@ class FindingPrediction:
         """True where so few labels taught an opinion that its interval belongs on the screen."""
         return self.labels.get(opinion, FEW_LABELS) < FEW_LABELS
 
+    @property
+    def has_no_label(self) -> bool:
+        """True where there is no opinion because nobody ever labelled the finding."""
+        return self.fused is None and self.labels.get("fused") == 0
+
     def is_unsure(self, opinion: str) -> bool:
         """True where the labels are not enough to say: few, and the interval is wide."""
         low, high = self.intervals.get(opinion, (0.0, 0.0))

@@ -131,6 +131,18 @@ def test_a_missing_report_is_said_and_not_shown_as_zero(panel):
     assert text.value() == 35
 
 
+def test_a_finding_that_nobody_labelled_says_so_and_not_that_the_image_is_missing(panel):
+    parts = {"image": None, "text": None}
+    nobody = FindingPrediction(
+        "Edema", None, parts, {}, 0.0, {}, None, labels={"fused": 0, "image": 0, "text": 0}
+    )
+    panel.show_case({}, prediction(Edema=nobody), READY)
+    unsure = tr("ui.findings.unsure")
+    assert bar(panel, "Edema", "fused").accessibleName() == f"Edema: Fused: {unsure}"
+    assert bar(panel, "Edema", "image").accessibleName() == "Edema: Image"
+    assert bar(panel, "Edema", "text").value() == -1
+
+
 def test_without_opinions_the_header_says_why(panel):
     panel.show_case({}, prediction(), READY)
     assert "Version 7" in header(panel)

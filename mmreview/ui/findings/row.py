@@ -141,7 +141,7 @@ class FindingRow(QWidget):
             shown = self.is_selected or opinion.has_few_labels(name)
             bar.set_opinion(
                 probability,
-                absent=_absent(name) if probability is None and name != FUSED else "",
+                absent=_absent(name, opinion) if probability is None else "",
                 interval=opinion.intervals.get(name) if shown else None,
                 unsure=opinion.is_unsure(name),
             )
@@ -406,7 +406,11 @@ class FindingRow(QWidget):
         painter.drawText(line, _LEFT, text)
 
 
-def _absent(modality: str) -> str:
+def _absent(modality: str, opinion: FindingPrediction) -> str:
+    """Why there is no opinion: the finding has no labels (said once), or the case no such part."""
+    if modality == FUSED or opinion.has_no_label:
+        said = modality == FUSED and opinion.has_no_label
+        return tr("ui.findings.unsure") if said else ""
     if modality == "image":
         return tr("ui.findings.no_image")
     if modality == "text":

@@ -103,7 +103,9 @@ class Bar(QProgressBar):
         )
         middle = round(track.center().x())
         self._draw_track(painter, track)
-        painter.fillRect(QRectF(middle, 0, 1, height), colours.faint)
+        written = sizes.small_metrics.horizontalAdvance(self._absent) if self._absent else 0.0
+        if sizes.label + written < middle:  # the mark does not run through words
+            painter.fillRect(QRectF(middle, 0, 1, height), colours.faint)
         if self._text:
             painter.setPen(colours.text if self._probability is not None else colours.faint)
             painter.drawText(QRectF(0, 0, width, height), _RIGHT, self._text)

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 #: Up to this many rows the features are rotated into their row space.
-_EXACT = 512
+_EXACT = 640
 #: Leading eigenvectors that precondition larger problems.
 _RANK = 96
 #: Rows that they are found on.
@@ -173,15 +173,16 @@ def solve(
     (d, c) weights and (c,) intercepts to begin from. Ends when the next step promises no column a
     fall by ``tolerance`` of its objective.
     """
-    k, c = design.rows.shape[1], columns.targets.shape[1]
+    k, (n, c) = design.rows.shape[1], columns.targets.shape
     point = np.zeros((k + 1, c), np.float32)
     point[-1] = columns.prior
     if start is not None:
         point[:-1], point[-1] = design.into(start[0]), start[1]
     state = yield from _begun(design, columns, point)
-    rate = _sigmoid(columns.prior)
-    mass = columns.weights.sum(axis=0)
-    curvature = np.maximum(mass * rate * (1 - rate), 1e-3).astype(np.float32)
+    # A warm start knows how sure its rows are already; a cold one knows the prior only.
+    rates = state.rates if start is not None else _sigmoid(columns.prior)
+    bend = np.einsum("nc,nc->c", columns.weights, np.broadcast_to(rates * (1 - rates), (n, c)))
+    curvature = np.maximum(bend, 1e-3).astype(np.float32)
     iteration = 0
     yield _trace(state, iteration)
     while iteration < limit:

@@ -159,10 +159,10 @@ class Fusing:
     def _divide(self, fused: Fused, seen: Seen, rows: NDArray[np.intp], names: Subset) -> None:
         """Fill in ``rows`` that have exactly ``names``, divided by Shapley values."""
         part = seen.take(rows)
-        values = self.shapley(names, part)
-        fused.logits[rows] = self.value(names, part)
-        for m in names:
-            fused.units[m][rows] = values[m]
+        values = self._values(names, part)
+        fused.logits[rows] = values[names]
+        for m, unit in _divided(names, values).items():
+            fused.units[m][rows] = unit
             fused.shares[m][rows] = 1.0
 
     def value(self, names: Subset, seen: Seen) -> Floats:
@@ -182,21 +182,15 @@ class Fusing:
     def shapley(self, names: Subset, seen: Seen) -> dict[str, Floats]:
         """Each modality's (n, findings) part in the logits' way from the prior: the mean over all
         orders in which the modalities could join (Shapley 1953). They add up exactly."""
-        values = {
+        return _divided(names, self._values(names, seen))
+
+    def _values(self, names: Subset, seen: Seen) -> dict[Subset, Floats]:
+        """The logits by each of the sets that ``names`` have, the empty one too."""
+        return {
             chosen: self.value(chosen, seen)
             for size in range(len(names) + 1)
             for chosen in combinations(names, size)
         }
-        parts = {}
-        for m in names:
-            part = np.zeros(seen.prior.shape)
-            for without, value in values.items():
-                if m not in without:
-                    having = tuple(n for n in names if n in without or n == m)
-                    orders = factorial(len(without)) * factorial(len(names) - len(having))
-                    part += (values[having] - value) * (orders / factorial(len(names)))
-            parts[m] = part
-        return parts
 
     def _shares_among(self, names: Subset) -> dict[str, Floats]:
         """(findings,) weights of ``names`` without a fit of their own: as the whole weighs them
@@ -243,6 +237,20 @@ class Fusing:
 
     def _prefix(self, names: Subset) -> str:
         return "" if names == self.modalities else f"only.{'+'.join(names)}."
+
+
+def _divided(names: Subset, values: Mapping[Subset, Floats]) -> dict[str, Floats]:
+    """Each modality's Shapley value, from what every set of them says."""
+    parts = {}
+    for m in names:
+        part = np.zeros(values[()].shape)
+        for without, value in values.items():
+            if m not in without:
+                having = tuple(n for n in names if n in without or n == m)
+                orders = factorial(len(without)) * factorial(len(names) - len(having))
+                part += (values[having] - value) * (orders / factorial(len(names)))
+        parts[m] = part
+    return parts
 
 
 def subsets(modalities: Subset) -> list[Subset]:

@@ -45,7 +45,7 @@ _FORMAT = 1
 @dataclass(frozen=True, slots=True)
 class Block:
     """Rows that were written together: ``hashes`` (n,) are sha256 digests (``V32``), ``rows``
-    is (n, width) float32. Both may be mapped from a file."""
+    is (n, width) float32 and may be mapped from a file."""
 
     hashes: NDArray[np.void]
     rows: NDArray[np.float32]
@@ -58,9 +58,16 @@ class Block:
             to[:] = self.rows[sources]
             return
         np.copyto(to, self.rows[first : first + count])
-        mapped = getattr(self.rows, "_mmap", None)
-        if count >= _PASSING and hasattr(mapped, "madvise"):
-            mapped.madvise(mmap.MADV_DONTNEED)
+        if count >= _PASSING:
+            _give_back(self.rows)
+
+
+def _give_back(rows: NDArray) -> None:
+    """Let go of the pages of the file that ``rows`` are mapped from; they come back when they
+    are looked at."""
+    mapped = getattr(rows, "_mmap", None)
+    if hasattr(mapped, "madvise"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class _Index:
@@ -167,7 +174,9 @@ class MappedBlockFiles:
         if table.ndim != 1 or table.dtype != self._row:
             _log.warning("feature block ignored: of another kind")
             return None
-        return Block(table["sha256"], table["feature"])
+        block = Block(np.ascontiguousarray(table["sha256"]), table["feature"])
+        _give_back(table)
+        return block
 
     def write(self, hashes: NDArray[np.void], rows: NDArray[np.float32]) -> str:
         """Write beside the name, sync, move into place, sync the folder."""

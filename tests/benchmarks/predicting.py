@@ -9,10 +9,12 @@ opinion of a case that has none (median and 95th percentile).
 with contents of its own, in the layout that encoding leaves; 17 KB a case, so a million take
 17 GB in FOLDER. The time of ``Predicting.score_all``, which orders the worklist, by its parts:
 ``hashes`` read from the database, ``opinions`` by the serving version (the target: a million
-within 10 s), ``written`` the sort keys made and stored. ``bare`` is one matrix product of the same
+within 10 s) and the seconds of all cores together that they are ``work`` for, ``written`` the
+sort keys made and stored. ``bare`` is one matrix product of the same
 mapped features with as many columns as findings and nothing else, ``read`` one pass over the
 files through a small buffer, both just before in the same process: what no way of doing it can
-go below. ``peak`` is the memory of the process that scores (its own and what is mapped).
+go below: what does not fit into the system's file cache comes from the disk each time.
+``peak`` is the memory of the process that scores (its own and what is mapped).
 """
 
 from __future__ import annotations
@@ -125,11 +127,13 @@ def timed(work: Callable[[], object]) -> float:
 
 
 class Timed:
-    """Whatever it stands for, with the time spent in each method."""
+    """Whatever it stands for, with the seconds (of a clock, and of all cores together) that each
+    method takes."""
 
     def __init__(self, what: Any) -> None:
         self._what = what
         self.spent: dict[str, float] = {}
+        self.worked: dict[str, float] = {}
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._what, name)
@@ -137,29 +141,33 @@ class Timed:
             return found
 
         def call(*given: Any, **named: Any) -> Any:
-            begun = time.perf_counter()
+            begun, worked = time.perf_counter(), time.process_time()
             try:
                 return found(*given, **named)
             finally:
                 self.spent[name] = self.spent.get(name, 0) + time.perf_counter() - begun
+                self.worked[name] = self.worked.get(name, 0) + time.process_time() - worked
 
         return call
 
 
 def blocks(features: Any, modality: str) -> Iterator[Any]:
-    """The mapped rows of a modality's files, in order."""
+    """A modality's files, mapped, in order."""
     files = features._existing(modality)._files
     for name in sorted(files.names()):
-        yield files.read(name).rows
+        yield files.read(name)
 
 
 def bare_product(features: Any, findings: int) -> None:
     """Every cached feature times as many columns as there are findings."""
     for m in features.modalities:
         columns = np.ones((features.width(m), findings), np.float32)
-        for rows in blocks(features, m):
-            for begin in range(0, len(rows), 512):
-                np.ascontiguousarray(rows[begin : begin + 512]) @ columns
+        rows = np.empty((512, features.width(m)), np.float32)
+        for block in blocks(features, m):
+            for begin in range(0, len(block.rows), 512):
+                run = np.arange(begin, min(len(block.rows), begin + 512))
+                block.copy(run, rows[: len(run)])
+                rows[: len(run)] @ columns
 
 
 def read_through(folder: Path) -> None:
@@ -179,7 +187,6 @@ def score(folder: Path) -> dict[str, float]:
     features, version = predicting._features, predicting._predictor.version
     found = {"read": timed(lambda: read_through(folder))}
     found["bare"] = timed(lambda: bare_product(features, len(predicting._predictor.findings)))
-    mapped = peak()
     predicting._scores.serve(None)  # forgets what an earlier run stored
     predicting._scores.serve(version)
     cases, scores, predictor = (
@@ -191,7 +198,8 @@ def score(folder: Path) -> dict[str, float]:
     found["hashes"] = predicting._cases.spent["contents"] + predicting._scores.spent["missing"]
     found["opinions"] = predicting._predictor.spent["score"]
     found["written"] = found["all"] - found["hashes"] - found["opinions"]
-    found["cases"], found["peak"], found["before"] = cases.count(), peak(), mapped
+    found["cases"], found["peak"] = cases.count(), peak()
+    found["work"] = predicting._predictor.worked["score"]
     assert serving is not None
     desk.close()
     return found
@@ -212,7 +220,10 @@ def main() -> None:
         print(json.dumps(score(given.score)))
         return
     open_case(given.work)
-    print("cached cases (synthetic)   opinions = x bare   bare   read  hashes  written   peak MiB")
+    print(
+        "cached cases (synthetic)   opinions = x bare    work   bare   read  hashes  written"
+        "   peak MiB"
+    )
     for cases in given.cases:
         folder = synthetic_project(given.work, cases)
         command = [sys.executable, __file__, "--work", str(given.work), "--score", str(folder)]
@@ -220,7 +231,8 @@ def main() -> None:
         found = json.loads(answer.splitlines()[-1])
         print(
             f"{found['cases']:>12,.0f}              {found['opinions']:7.2f} s"
-            f" {found['opinions'] / found['bare']:6.1f} {found['bare']:7.2f} {found['read']:6.2f}"
+            f" {found['opinions'] / found['bare']:6.1f} {found['work']:8.2f}"
+            f" {found['bare']:6.2f} {found['read']:6.2f}"
             f" {found['hashes']:7.2f} {found['written']:8.2f} {found['peak']:10.0f}",
             flush=True,
         )

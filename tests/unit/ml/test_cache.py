@@ -57,6 +57,7 @@ def test_a_content_that_is_written_again_is_what_was_written_last(filled):
     folder, hashes, _ = filled
     again = np.ones((4, WIDTH), np.float32)
     cache = cache_in(folder)
+    assert not cache.missing(hashes)
     cache.append([*hashes[:3], hashes[0]], np.vstack([again[:3], 2 * again[3:]]))
     assert cache.read(hashes[:4])[0][:3, 0].tolist() == [2, 1, 1]
     assert len(cache) == 900

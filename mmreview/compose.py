@@ -7,11 +7,12 @@ library with the first project, the model's libraries with the first encode or f
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmreview import paths
+from mmreview.domain.cases import CLINICAL
 from mmreview.domain.errors import MmreviewError, TooFewLabels
 from mmreview.domain.findings import FindingSchema
 from mmreview.domain.progress import Progress
@@ -104,7 +105,7 @@ class ProjectOpener:
 
     def refresh(self, desk: Desk, *, actor: str) -> Generator[Progress, None, None]:
         """After an import: encode what is new, fit a first model if none serves (or if the one that
-        does is of an older program's features), score.
+        does is of an older program's features, or knows less than the project has), score.
 
         With too few labels for a first model the project is worked on unassisted; that is no
         error.
@@ -151,6 +152,7 @@ def furnish(store: Store, *, features: Features, trainer: Trainer) -> Desk:
     from mmreview.services.reviewing import Reviewing
     from mmreview.store.audit import verify_trail
 
+    _join_modalities(store, features)
     folder, cases, events, versions = store.folder, store.cases, store.events, store.versions
     predicting = Predicting(
         cases=cases,
@@ -185,7 +187,7 @@ def furnish(store: Store, *, features: Features, trainer: Trainer) -> Desk:
             trail_problems=lambda: verify_trail(store),
             folder=folder,
         ),
-        import_source=_importer(importing),
+        import_source=_importer(importing, lambda: _join_modalities(store, features)),
         describe_model=features.describe,
         close=store.close,
     )
@@ -202,7 +204,13 @@ def _info(store: Store) -> ProjectInfo:
     )
 
 
-def _importer(importing: Importing) -> ImportSource:
+def _join_modalities(store: Store, features: Features) -> None:
+    """Clinical values are a modality of the projects that an import has found some in."""
+    if store.preferences.get(CLINICAL, False):
+        features.join(CLINICAL)
+
+
+def _importer(importing: Importing, on_imported: Callable[[], None]) -> ImportSource:
     from mmreview.formats import open_source
     from mmreview.formats.columns import parse_columns
     from mmreview.services.importing import ImportOptions
@@ -217,7 +225,10 @@ def _importer(importing: Importing) -> ImportSource:
             labels_complete=choice.labels_complete,
         )
         options = ImportOptions(reference=choice.reference)
-        return (yield from importing.run(reader, options=options, actor=actor))
+        try:
+            return (yield from importing.run(reader, options=options, actor=actor))
+        finally:
+            on_imported()
 
     return run
 

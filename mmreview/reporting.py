@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from mmreview.console import table
+from mmreview.domain.cases import CLINICAL, IMAGE, TEXT
 from mmreview.domain.predictions import Prediction
 from mmreview.domain.versions import Version
 from mmreview.translation import tr
@@ -214,19 +215,21 @@ def versions_table(versions: Sequence[Version]) -> str:
     """The ``versions`` verb's table."""
     if not versions:
         return tr("cli.no_versions")
+    known = {name for v in versions for name in v.metrics.get("auroc") or {}}
+    modalities = (IMAGE, TEXT, *({CLINICAL} & known))
     rows = [
         (
             f"v{v.id}",
             tr(f"role.{v.role}"),
             None if v.parent is None else f"v{v.parent}",
             v.corrections,
-            *(_number((v.metrics.get("auroc") or {}).get(o)) for o in ("fused", "image", "text")),
+            *(_number((v.metrics.get("auroc") or {}).get(o)) for o in ("fused", *modalities)),
             v.created_at,
         )
         for v in versions
     ]
-    header = ("", tr("cli.role"), tr("cli.parent"), tr("cli.corrections"), "AUROC", "image",
-              "text", tr("cli.made"))
+    header = ("", tr("cli.role"), tr("cli.parent"), tr("cli.corrections"), "AUROC", *modalities,
+              tr("cli.made"))
     return table(header, rows)
 
 

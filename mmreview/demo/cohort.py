@@ -32,6 +32,7 @@ from mmreview.demo.lesions import (
     Lesion,
 )
 from mmreview.demo.narratives import Narrative, Patient, write_report
+from mmreview.demo.vitals import clinical_values
 from mmreview.domain.findings import Finding, FindingSchema, State
 from mmreview.domain.progress import Progress
 
@@ -288,6 +289,7 @@ def _write_case(folder: Path, plan: CasePlan, *, seed: int) -> dict[str, Any]:
         "view": _views(plan),
         "sex": "F" if plan.female else "M",
         "age": plan.age,
+        **_values(plan, seed=seed),
         "synthetic": True,
         "truth": {
             "findings": plan.truth,
@@ -297,6 +299,12 @@ def _write_case(folder: Path, plan: CasePlan, *, seed: int) -> dict[str, Any]:
         },
     }
     return row
+
+
+def _values(plan: CasePlan, *, seed: int) -> dict[str, float]:
+    """The patient's clinical values on that day."""
+    severity = {lesion.finding: lesion.severity for lesion in plan.lesions}
+    return clinical_values(severity, np.random.default_rng([seed, 6, plan.number]))
 
 
 def _views(plan: CasePlan) -> str | list[str]:

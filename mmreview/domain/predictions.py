@@ -131,6 +131,17 @@ class FindingPrediction:
         return math.fsum(self.contributions.values())
 
     @property
+    def opposed(self) -> tuple[str, ...]:
+        """The two modalities that contradict each other most; empty with fewer than two."""
+        known = [(m, p) for m, p in self.modalities.items() if p is not None]
+        pairs = [
+            (jensen_shannon_bits(p, q), (a, b))
+            for place, (b, q) in enumerate(known)
+            for a, p in known[:place]
+        ]
+        return max(pairs, default=(0.0, ()))[1]
+
+    @property
     def in_conflict(self) -> bool:
         """True where the opinions differ enough to be marked."""
         return is_conflict(self.conflict, self.conflict_rank)

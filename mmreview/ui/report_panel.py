@@ -1,4 +1,5 @@
-"""The report side of the reading area: header and report; one case at a time."""
+"""The report side of the reading area: header and report, and below it the clinical values in
+projects that have some; one case at a time."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from mmreview.ui.panel_header import PanelHeader
 from mmreview.ui.report_view import ReportView
+from mmreview.ui.values_section import ValuesSection
 
 
 class ReportPanel(QWidget):
@@ -20,11 +22,14 @@ class ReportPanel(QWidget):
         super().__init__(parent)
         self.header = PanelHeader("report", key="Ctrl+2", parent=self)
         self.view = ReportView(self)
+        self.values = ValuesSection(self)
+        self.values.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
         column.addWidget(self.view, 1)
+        column.addWidget(self.values)
         self.view.textSizeChanged.connect(self.textSizeChanged)
         self.setFocusProxy(self.view)
 

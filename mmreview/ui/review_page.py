@@ -14,6 +14,7 @@ from dataclasses import replace
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
+from mmreview.domain.cases import CLINICAL
 from mmreview.domain.changes import ReadCommitted, StateChanged
 from mmreview.domain.errors import Message
 from mmreview.domain.findings import Basis, State
@@ -88,6 +89,7 @@ class ReviewPage(QWidget):
         self.worklist.searchChanged.connect(self.reading.report.highlight)
         self.findings.stateChosen.connect(self._on_state_chosen)
         self.findings.basisChosen.connect(self._on_basis_chosen)
+        self.findings.selectionChanged.connect(lambda _: self._show_value_parts())
         self.bar.undoWanted.connect(self.undo)
         self.bar.nextWanted.connect(lambda: self.open_next(commit=False))
         self.bar.commitWanted.connect(lambda: self.open_next(commit=True))
@@ -112,7 +114,8 @@ class ReviewPage(QWidget):
         saving.readSaved.connect(self._on_read_saved)
         saving.failed.connect(self._on_save_failed)
         saving.wishDropped.connect(self._on_wish_dropped)
-        self.findings.set_schema(desk.info.schema)
+        self.findings.set_schema(desk.info.schema, desk.predicting.modalities)
+        self.reading.report.values.setVisible(CLINICAL in desk.predicting.modalities)
         self.findings.set_enabled_for_reading(not desk.info.read_only)
         self.bar.set_writable(not desk.info.read_only)
         self.worklist.set_cases(desk.cases, desk.info.schema)
@@ -130,6 +133,7 @@ class ReviewPage(QWidget):
         self.worklist.set_cases(None, None)
         self.reading.image.clear()
         self.reading.report.clear()
+        self.reading.report.values.show_values({})
         self.findings.clear()
         self.weight.show_model(None)
         self.weight.setEnabled(False)
@@ -138,6 +142,10 @@ class ReviewPage(QWidget):
     def reload(self) -> None:
         """Cases were imported: the list, the open case and what was kept are out of date."""
         self.worklist.refresh()
+        if self._desk is not None:  # they may have brought a modality
+            self.findings.set_modalities(self._desk.predicting.modalities)
+            has_values = CLINICAL in self._desk.predicting.modalities
+            self.reading.report.values.setVisible(has_values)
         if self._loading is not None:
             self._loading.forget_all()
             if self._key is not None:
@@ -222,10 +230,12 @@ class ReviewPage(QWidget):
         if loaded.picture is not None:
             self.reading.image.set_picture(0, loaded.picture)
         self.reading.report.show_report(case.id, case.report)
+        self.reading.report.values.show_values(case.clinical)
         self.findings.show_case(self._states(view), view.prediction, view.prediction_status)
         if is_another and self._desk is not None:
             self.findings.select(self._first_finding or self._desk.info.schema.names[0])
             self._first_finding = ""
+        self._show_value_parts()
         self._mark_unsaved(case.key)
         self.weight.set_what_if(False)
         self.weight.setEnabled(view.prediction is not None and view.prediction.reweightable)
@@ -277,6 +287,14 @@ class ReviewPage(QWidget):
         if prediction is not None and self._what_if is not None:
             prediction = prediction.reweighted(self._what_if)
         self.findings.set_prediction(prediction, status)
+        self._show_value_parts()
+
+    def _show_value_parts(self) -> None:
+        """What each clinical value did to the opinion on the selected finding."""
+        prediction = self._view.prediction if self._view is not None else None
+        parts = prediction.value_parts if prediction is not None else {}
+        finding = self.findings.current_finding()
+        self.reading.report.values.set_parts(finding, parts.get(finding, {}))
 
     def _on_weights_moved(self, weights: Mapping[str, float]) -> None:
         if self._view is not None and self._view.prediction is not None:

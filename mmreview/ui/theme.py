@@ -1,9 +1,9 @@
 """The look: colours that mean something, one type family in three sizes, a 4-pixel grid.
 
 Widgets that paint themselves ask ``current()`` while painting, so that a change of theme is one
-``update``; Qt's own widgets follow the palette and one small style sheet. Image is blue and report
-amber everywhere (told apart by colour-blind people, and by position), fused is the foreground, red
-only for what was lost or refused.
+``update``; Qt's own widgets follow the palette and one small style sheet. Image is blue, report
+amber and clinical values are teal everywhere (told apart by colour-blind people, and by position),
+fused is the foreground, red only for what was lost or refused.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class Theme:
     focus: QColor
     image: QColor
     report: QColor
+    clinical: QColor
     conflict: QColor
     conflict_surface: QColor
     good: QColor
@@ -61,8 +62,19 @@ class Theme:
     on_fill: QColor
 
     def modality(self, name: str) -> QColor:
-        """The colour of a modality (``image``, ``text``), of ``fused``, or a neutral one."""
-        return {"image": self.image, "text": self.report, "fused": self.text}.get(name, self.muted)
+        """The colour of a modality (``image``, ``text``, ``clinical``), of ``fused``, or a neutral
+        one."""
+        colour: QColor = getattr(self, role_of(name))
+        return colour
+
+
+#: The role whose colour a modality has; any other is neutral.
+_ROLES = {"image": "image", "text": "report", "clinical": "clinical", "fused": "text"}
+
+
+def role_of(modality: str) -> str:
+    """The role that a modality's colour has in a theme."""
+    return _ROLES.get(modality, "muted")
 
 
 def _theme(name: str, **colours: str) -> Theme:
@@ -72,13 +84,15 @@ def _theme(name: str, **colours: str) -> Theme:
 DARK = _theme(
     "dark", canvas="#000000", background="#0f1216", surface="#16191f", raised="#1e232b",
     line="#2a303a", track="#262c36", text="#e8eaee", muted="#98a1ae", faint="#66707e",
-    selection="#212b38", focus="#7fb2ff", image="#5b9dff", report="#eba43c", conflict="#f5c26b",
+    selection="#212b38", focus="#7fb2ff", image="#5b9dff", report="#eba43c",
+    clinical="#35c9a5", conflict="#f5c26b",
     conflict_surface="#33270f", good="#5cc282", bad="#ff7b72", on_fill="#14171c",
 )
 LIGHT = _theme(
     "light", canvas="#000000", background="#eceef1", surface="#fbfcfd", raised="#ffffff",
     line="#d5dae1", track="#e0e4ea", text="#171b21", muted="#566070", faint="#8a93a0",
-    selection="#dfe9f8", focus="#1f63c6", image="#1f63c6", report="#a85f00", conflict="#7a4a00",
+    selection="#dfe9f8", focus="#1f63c6", image="#1f63c6", report="#a85f00",
+    clinical="#007a66", conflict="#7a4a00",
     conflict_surface="#fdf0d8", good="#1d7a44", bad="#c22f28", on_fill="#ffffff",
 )
 

@@ -1,4 +1,5 @@
-"""The weight of the image against the report, as a what-if on the open case.
+"""The weight of the image against the report, as a what-if on the open case; of three or more
+modalities a slider each.
 
 The slider shows the weights that serve, with the cross-validated and the learned value marked.
 Moving it asks for other opinions on the open case and changes nothing that lasts: the page fuses
@@ -7,154 +8,24 @@ again by plain arithmetic (``Prediction.reweighted``) while the slider moves.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import (
-    QColor,
-    QFontMetricsF,
-    QHelpEvent,
-    QLinearGradient,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
-    QResizeEvent,
-)
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QSlider, QToolTip, QWidget
+from PySide6.QtCore import QEvent, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from mmreview.domain.cases import IMAGE, TEXT
 from mmreview.domain.versions import ServingModel
 from mmreview.translation import tr
 from mmreview.ui import theme
+from mmreview.ui.lambda_slider import STEPS, LambdaSlider
+from mmreview.ui.share_sliders import ShareSliders
 from mmreview.ui.text_line import Chip, TextLine
 from mmreview.ui.theme import UNIT
 from mmreview.ui.wording import fraction, modality
 
-_STEPS = 100
-
 #: From this width on there is room for values, slider, chip and button side by side.
 _ROOMY = 150 * UNIT
-_KNOB = 7.0
-
-
-class LambdaSlider(QSlider):
-    """The image's share of the weight, 0 to 1 in steps of .01: the further right the knob, the
-    more the image counts, and the longer its colour is."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(Qt.Orientation.Horizontal, parent)
-        self.setObjectName("lambdaSlider")
-        self.setAccessibleName(tr("ui.weight.slider"))
-        self.setRange(0, _STEPS)
-        self.setSingleStep(1)
-        self.setPageStep(10)
-        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self._font = theme.font(theme.SMALL, tabular=True)
-        self._metrics = QFontMetricsF(self._font)
-        self._marks: list[tuple[float, str, str]] = []
-
-    def set_marks(self, marks: list[tuple[float, str, str]]) -> None:
-        """Mark shares: (share, tiny label, tooltip), at most two; the first stands above the
-        track, the second below, so that near values stay readable."""
-        self._marks = marks
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        """Track, knob and a small label above and below."""
-        return QSize(60 * UNIT, math.ceil(2 * self._metrics.capHeight() + 2 * _KNOB + 2 * UNIT))
-
-    def minimumSizeHint(self) -> QSize:
-        """Still usable."""
-        return QSize(24 * UNIT, self.sizeHint().height())
-
-    # --- by mouse ---------------------------------------------------------------------------------
-
-    def _x(self, share: float) -> float:
-        return _KNOB + share * (self.width() - 2 * _KNOB)
-
-    def _value_at(self, x: float) -> int:
-        share = (x - _KNOB) / max(1.0, self.width() - 2 * _KNOB)
-        return round(_STEPS * min(1.0, max(0.0, share)))
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """The knob comes to the pointer."""
-        if event.button() != Qt.MouseButton.LeftButton:
-            event.ignore()
-            return
-        self.setSliderDown(True)
-        self.setValue(self._value_at(event.position().x()))
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Drag."""
-        if self.isSliderDown():
-            self.setValue(self._value_at(event.position().x()))
-
-    def mouseReleaseEvent(self, _: QMouseEvent) -> None:
-        """Let go."""
-        self.setSliderDown(False)
-        self.update()
-
-    def event(self, event: QEvent) -> bool:
-        """Say what a mark is when the pointer is on it."""
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            near = [tip for share, _, tip in self._marks if abs(self._x(share) - event.x()) <= 8]
-            text = "\n".join(near) or self.toolTip()
-            QToolTip.showText(event.globalPos(), text, self)
-            return True
-        return super().event(event)
-
-    # --- painting ---------------------------------------------------------------------------------
-
-    def paintEvent(self, _: QPaintEvent) -> None:
-        """Draw track, marks and knob."""
-        colours = theme.current()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        middle = self.height() / 2
-        at = self._x(self.value() / _STEPS)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._track_brush(at))
-        painter.drawRoundedRect(
-            QRectF(_KNOB, middle - 2, self.width() - 2 * _KNOB, 4), 2, 2
-        )
-        for place, (share, label, _tip) in enumerate(self._marks):
-            self._draw_mark(painter, QPointF(self._x(share), middle), label, above=place == 0)
-        painter.setPen(QPen(colours.surface, 2))
-        painter.setBrush(colours.text if self.isEnabled() else colours.faint)
-        painter.drawEllipse(QPointF(at, middle), _KNOB, _KNOB)
-        if self.hasFocus():
-            painter.setPen(QPen(colours.focus, 1.5))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawEllipse(QPointF(at, middle), _KNOB + 1.5, _KNOB + 1.5)
-        painter.end()
-
-    def _track_brush(self, at: float) -> QLinearGradient | QColor:
-        colours = theme.current()
-        if not self.isEnabled():
-            return colours.track
-        brush = QLinearGradient(_KNOB, 0, self.width() - _KNOB, 0)
-        share = min(0.999, max(0.001, (at - _KNOB) / max(1.0, self.width() - 2 * _KNOB)))
-        brush.setColorAt(0, colours.image)
-        brush.setColorAt(max(0.0, share - 0.0005), colours.image)
-        brush.setColorAt(min(1.0, share + 0.0005), colours.report)
-        brush.setColorAt(1, colours.report)
-        return brush
-
-    def _draw_mark(self, painter: QPainter, at: QPointF, label: str, *, above: bool) -> None:
-        colours = theme.current()
-        sign = -1 if above else 1
-        painter.fillRect(QRectF(at.x() - 1, at.y() - 6, 2, 12), colours.muted)
-        width = self._metrics.horizontalAdvance(label) + 2
-        left = min(self.width() - width, max(0.0, at.x() - width / 2))
-        box = QRectF(left, 0, width, self._metrics.height())
-        box.moveCenter(
-            QPointF(box.center().x(), at.y() + sign * (_KNOB + 2 + self._metrics.capHeight() / 2))
-        )
-        painter.setFont(self._font)
-        painter.setPen(colours.muted)
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, label)
 
 
 class WeightPanel(QWidget):
@@ -176,6 +47,8 @@ class WeightPanel(QWidget):
         self._slider = LambdaSlider()
         self._slider.valueChanged.connect(self._on_value_changed)
         self._slider.setToolTip(tr("ui.weight.drag_tip"))
+        self._shares = ShareSliders(self)
+        self._shares.weightsMoved.connect(self._on_shares_moved)
         self._calm = TextLine(role="muted", parent=self)
         self._chip = Chip(tr("ui.what_if"), role="text", parent=self)
         self._back = QPushButton(tr("ui.weight.back"))
@@ -193,6 +66,7 @@ class WeightPanel(QWidget):
         for widget in (self._title, self._image):
             layout.addWidget(widget)
         layout.addWidget(self._slider, 1)
+        layout.addWidget(self._shares, 1)
         layout.addWidget(self._calm, 1)
         for widget in (self._report, self._chip, self._back):
             layout.addWidget(widget)
@@ -218,21 +92,24 @@ class WeightPanel(QWidget):
     def show_model(self, model: ServingModel | None) -> None:
         """Show the weights of the version that serves; a what-if on another one is over."""
         weights = dict(model.weights) if model is not None else {}
-        usable = set(weights) == {IMAGE, TEXT} and sum(weights.values()) > 0
+        usable = len(weights) > 1 and sum(weights.values()) > 0
         self._weights = weights if usable else {}
+        one = usable and set(weights) == {IMAGE, TEXT}
         for widget in (self._slider, self._image, self._report):
-            widget.setVisible(usable)
+            widget.setVisible(one)
+        self._shares.setVisible(usable and not one)
+        self._title.setVisible(one or not usable)  # the numbers say which weights
         self._calm.setVisible(not usable)
         if model is None:
             self._calm.set_text(tr("ui.weight.no_model"))
-        elif not usable and len(weights) > 2:
-            values = " · ".join(f"{modality(m)} {fraction(w)}" for m, w in weights.items())
-            self._calm.set_text(f"{values}  {tr('ui.weight.many')}")
         elif not usable:
             sentence = tr("ui.weight.no_weights", version=model.version, fusion=model.fusion)
             self._calm.set_text(sentence)
-        if usable and model is not None:
-            self._slider.set_marks(_marks(model))
+        if one and model is not None:
+            self._slider.set_marks(_marks(model, IMAGE))
+        elif usable and model is not None:
+            self._shares.show_weights(weights)
+            self._shares.set_marks({m: _marks(model, m) for m in weights})
         self._show_what_if(False)
         self._show_serving()
 
@@ -247,7 +124,10 @@ class WeightPanel(QWidget):
         """Go back to the weights that serve."""
         if not self.is_what_if:
             return
-        self._slider.setFocus()
+        if self._has_shares:
+            self._shares.take_focus()
+        else:
+            self._slider.setFocus()
         self.set_what_if(False)
         self.whatIfLeft.emit()
 
@@ -260,8 +140,10 @@ class WeightPanel(QWidget):
         """The weights that the slider stands for; empty where there are none to move."""
         if not self._weights:
             return {}
+        if self._has_shares:
+            return self._shares.weights()
         total = sum(self._weights.values())
-        share = self._slider.value() / _STEPS
+        share = self._slider.value() / STEPS
         return {IMAGE: share * total, TEXT: (1.0 - share) * total}
 
     def changeEvent(self, event: QEvent) -> None:
@@ -272,10 +154,16 @@ class WeightPanel(QWidget):
             self._slider.setToolTip(tr(code))
             self.setToolTip("" if self.isEnabled() else tr("ui.weight.not_here"))
 
+    @property
+    def _has_shares(self) -> bool:
+        return len(self._weights) > 1 and set(self._weights) != {IMAGE, TEXT}
+
     def _show_serving(self) -> None:
-        if self._weights:
+        if self._has_shares:
+            self._shares.show_weights(self._weights)
+        elif self._weights:
             self._slider.blockSignals(True)
-            self._slider.setValue(round(_STEPS * _share(self._weights)))
+            self._slider.setValue(round(STEPS * _share(self._weights, IMAGE)))
             self._slider.blockSignals(False)
             self._show_values(self._weights)
 
@@ -299,6 +187,10 @@ class WeightPanel(QWidget):
             self._show_what_if(True)
             self.weightsMoved.emit(weights)
 
+    def _on_shares_moved(self, weights: Mapping[str, float]) -> None:
+        self._show_what_if(True)
+        self.weightsMoved.emit(weights)
+
     def paintEvent(self, _: QPaintEvent) -> None:
         """Draw the ground and the line above."""
         painter = QPainter(self)
@@ -307,16 +199,17 @@ class WeightPanel(QWidget):
         painter.end()
 
 
-def _share(weights: Mapping[str, float]) -> float:
-    """The image's part of the whole weight."""
-    return weights[IMAGE] / sum(weights.values())
+def _share(weights: Mapping[str, float], name: str) -> float:
+    """A modality's part of the whole weight."""
+    return weights[name] / sum(weights.values())
 
 
-def _marks(model: ServingModel) -> list[tuple[float, str, str]]:
+def _marks(model: ServingModel, name: str) -> list[tuple[float, str, str]]:
     marks = []
     for weights, code in ((model.weights_cv, "cv"), (model.weights_learned, "learned")):
-        if set(weights) == {IMAGE, TEXT} and sum(weights.values()) > 0:
-            share = _share(weights)
-            tip = tr(f"ui.weight.{code}_tip", value=fraction(share))
+        if set(weights) == set(model.weights) and sum(weights.values()) > 0:
+            share = _share(weights, name)
+            told = {"modality": modality(name), "value": fraction(share)}
+            tip = tr(f"ui.weight.{code}_tip", **told)
             marks.append((share, tr(f"ui.weight.{code}"), tip))
     return marks

@@ -3,7 +3,8 @@
 Run from the repository root: ``python tests/benchmarks/cohort.py --cases 300 --seeds 11 12``.
 Every case is labelled with its truth here, so that the numbers speak of pictures and reports and
 not of how many labels there are; folds keep patients together and every number is out of fold.
-``--as-made`` keeps the cohort's own labels instead.
+``--as-made`` keeps the cohort's own labels instead, ``--values`` its clinical values, which are
+left out otherwise (age and sex too): the cohort is a measure of image and report.
 """
 
 from __future__ import annotations
@@ -37,7 +38,18 @@ def label_all(manifest: Path) -> None:
     manifest.write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
 
 
-def measure(*, cases: int, seed: int, as_made: bool, folder: Path) -> dict[str, Any]:
+def without_values(manifest: Path) -> None:
+    """Leave out what would be a third modality."""
+    from mmreview.domain.clinical import read_values
+
+    rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
+    kept = [{k: v for k, v in row.items() if not read_values({k: v}).values} for row in rows]
+    manifest.write_text("\n".join(map(json.dumps, kept)) + "\n", encoding="utf-8")
+
+
+def measure(
+    *, cases: int, seed: int, as_made: bool, values: bool, folder: Path
+) -> dict[str, Any]:
     """Draw a cohort, take it through the real pipeline, evaluate it."""
     from mmreview.compose import ProjectOpener
     from mmreview.demo.cohort import write_cohort
@@ -48,6 +60,8 @@ def measure(*, cases: int, seed: int, as_made: bool, folder: Path) -> dict[str, 
     drawn, drawn_cpu = time.perf_counter() - began, time.process_time() - cpu
     if not as_made:
         label_all(manifest)
+    if not values:
+        without_values(manifest)
     desk = ProjectOpener().create_demo(folder / "cohort", seed=seed)
     try:
         drain(desk.import_source(manifest, choice=ImportChoice(), actor="benchmark"))
@@ -80,11 +94,13 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=300)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12])
     parser.add_argument("--as-made", action="store_true")
+    parser.add_argument("--values", action="store_true")
     wish = parser.parse_args()
     for seed in wish.seeds:
         with tempfile.TemporaryDirectory(prefix="mmreview-cohort-") as scratch:
             result = measure(
-                cases=wish.cases, seed=seed, as_made=wish.as_made, folder=Path(scratch)
+                cases=wish.cases, seed=seed, as_made=wish.as_made, values=wish.values,
+                folder=Path(scratch),
             )
         print(
             f"\nseed {seed}: {result['cases']} labelled cases of {wish.cases}, "

@@ -91,8 +91,6 @@ def test_without_weights_it_says_so_calmly(panel):
     assert any("first version" in text for text in said(panel))
     panel.show_model(ServingModel(8, "gated", {}, {}, {}))
     assert any("Version 8 (gated)" in text for text in said(panel))
-    panel.show_model(ServingModel(9, "pooling", {"image": 0.5, "text": 0.3, "lab": 0.2}, {}, {}))
-    assert any("Lab .20" in text for text in said(panel))
     panel.show_model(MODEL)
     assert slider(panel).isVisible()
 
@@ -117,3 +115,45 @@ def test_a_narrow_window_still_says_both_values(panel, qtbot):
     for line in (panel._image, panel._report):
         assert line.width() >= line.sizeHint().width()
     assert slider(panel).width() > 80
+
+
+THREE = ServingModel(
+    9, "mixture", {"image": 0.5, "text": 0.3, "clinical": 0.2},
+    {"image": 0.4, "text": 0.4, "clinical": 0.2}, {},
+)
+
+
+def share(panel, name) -> QSlider:
+    return panel.findChild(QSlider, f"lambdaSlider.{name}")
+
+
+def test_three_modalities_have_a_slider_each_and_keep_their_sum(panel, qtbot):
+    moved = []
+    panel.weightsMoved.connect(moved.append)
+    panel.show_model(THREE)
+    assert not slider(panel).isVisible()
+    assert [share(panel, m).value() for m in THREE.weights] == [50, 30, 20]
+    assert {"Image .50", "Report .30", "Values .20", "Weight: Values"} <= set(said(panel))
+    qtbot.keyClick(share(panel, "clinical"), Qt.Key.Key_PageUp)
+    assert moved[-1] == pytest.approx({"image": 0.4375, "text": 0.2625, "clinical": 0.3})
+    assert panel.weights() == moved[-1]
+    assert back(panel).isVisible()
+    for key in (Qt.Key.Key_End, Qt.Key.Key_Home):  # all of it, then nothing: evenly among the rest
+        qtbot.keyClick(share(panel, "clinical"), key)
+        assert sum(moved[-1].values()) == pytest.approx(1.0)
+    assert moved[-1] == pytest.approx({"image": 0.5, "text": 0.5, "clinical": 0.0})
+    qtbot.mouseClick(back(panel), Qt.MouseButton.LeftButton)
+    assert panel.weights() == pytest.approx(dict(THREE.weights))
+    assert "Image .50" in said(panel)
+    panel.show_model(MODEL)
+    assert slider(panel).isVisible()
+    assert not share(panel, "image").isVisible()
+
+
+def test_three_sliders_stand_in_the_narrowest_middle(panel, qtbot):
+    panel.show_model(THREE)
+    panel.resize(620, panel.height())
+    qtbot.wait(20)
+    for line in panel._shares._values.values():
+        assert line.width() >= line.sizeHint().width()
+    assert all(share(panel, m).width() >= 44 for m in THREE.weights)

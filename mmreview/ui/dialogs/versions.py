@@ -18,10 +18,10 @@ from mmreview.ui.dialogs.table import SERVES, quiet_table
 from mmreview.ui.theme import UNIT
 
 _COLUMNS = (
-    "id", "role", "parent", "corrections", "fused", "image", "text", "made", "verdict"
+    "id", "role", "parent", "corrections", "fused", "image", "text", "clinical", "made", "verdict"
 )
-_NUMBERS = frozenset(("id", "parent", "corrections", "fused", "image", "text"))
-_MODALITIES = ("fused", "image", "text")
+_MODALITIES = ("fused", "image", "text", "clinical")
+_NUMBERS = frozenset(("id", "parent", "corrections", *_MODALITIES))
 
 
 class VersionsDialog(Dialog):
@@ -65,6 +65,9 @@ class VersionsDialog(Dialog):
         self._writable = writable
         self._versions = sorted(versions, key=lambda version: -version.id)
         self._fill()
+        measured = [version.metrics.get("auroc") or {} for version in self._versions]
+        none = not any("clinical" in auroc for auroc in measured)
+        self._table.setColumnHidden(_COLUMNS.index("clinical"), none)
         ids = [version.id for version in self._versions]
         if kept is not None and kept.id in ids:
             self._table.selectRow(ids.index(kept.id))

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from PySide6.QtGui import QFont, QFontMetricsF
 
+from mmreview.domain.cases import CLINICAL, IMAGE, TEXT
 from mmreview.translation import language, tr
 from mmreview.ui import theme
 from mmreview.ui.theme import UNIT
@@ -47,7 +48,7 @@ def _measures(spoken: str) -> Measures:
     number = theme.font(theme.SMALL, tabular=True)
     title = theme.font(theme.BODY, bold=True)
     metrics = QFontMetricsF(small)
-    labels = (tr("ui.modality.fused"), modality("image"), modality("text"))
+    labels = (tr("ui.modality.fused"), *map(modality, (IMAGE, TEXT, CLINICAL)))
     widest = max(metrics.horizontalAdvance(label) for label in labels)
     return Measures(
         title=title,

@@ -67,12 +67,14 @@ class FindingsPanel(QWidget):
 
     # --- what it shows ----------------------------------------------------------------------------
 
-    def set_schema(self, schema: FindingSchema) -> None:
-        """Make one row a finding; those of an earlier schema go."""
+    def set_schema(
+        self, schema: FindingSchema, modalities: tuple[str, ...] = (IMAGE, TEXT)
+    ) -> None:
+        """Make one row a finding, with a bar for each modality; those of an earlier schema go."""
         for gone in (*self._rows, *self._headings.values()):
             gone.hide()
             gone.deleteLater()
-        self._rows = [FindingRow(f, (IMAGE, TEXT), self._content) for f in schema.findings]
+        self._rows = [FindingRow(f, modalities, self._content) for f in schema.findings]
         self._by_name = {row.finding.name: row for row in self._rows}
         self._headings = {g.findings[0]: GroupHeading(g, self._content) for g in schema.groups}
         for heading in self._headings.values():
@@ -91,6 +93,12 @@ class FindingsPanel(QWidget):
         self._place()
         self._select(0)
         self._count()
+
+    def set_modalities(self, modalities: tuple[str, ...]) -> None:
+        """An import may bring a modality: each finding gets a bar for it."""
+        for row in self._rows:
+            row.set_modalities(modalities)
+        self._place()
 
     def clear(self) -> None:
         """No case is open: no state, no opinion."""

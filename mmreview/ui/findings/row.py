@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QToolTip, QWidget
 
+from mmreview.domain.cases import CLINICAL, IMAGE, TEXT
 from mmreview.domain.findings import ExclusiveGroup, Finding, State
 from mmreview.domain.predictions import FindingPrediction
 from mmreview.domain.reads import FindingState
@@ -39,7 +40,7 @@ from mmreview.ui.findings.group_heading import draw_bracket
 from mmreview.ui.findings.measures import MARGIN, measures
 from mmreview.ui.findings.state_control import BasisControl, StateControl
 from mmreview.ui.theme import UNIT
-from mmreview.ui.wording import fraction, moment, percent, signed
+from mmreview.ui.wording import fraction, modality, moment, percent, signed
 
 _PAD = UNIT
 #: Between the name and the bars; the split below them.
@@ -146,6 +147,13 @@ class FindingRow(QWidget):
                 unsure=opinion.is_unsure(name),
             )
 
+    def set_modalities(self, modalities: tuple[str, ...]) -> None:
+        """Have a bar for each of these."""
+        for name in modalities:
+            if name not in self.bars:
+                self._add_bar(name)
+        self._show_bars()
+
     def _add_bar(self, name: str) -> None:
         bar = self.bars[name] = Bar(self.finding.name, name, self)
         bar.show()
@@ -179,7 +187,7 @@ class FindingRow(QWidget):
         height = _PAD + sizes.control + _GAP
         height += sum(bar.line_height() for bar in self.bars.values()) + _SPLIT + _PAD
         if self.is_selected:
-            height += sizes.line + 2 if self._has_split else 0
+            height += self._split_lines * sizes.line + 2 if self._has_split else 0
             height += sizes.line + 2 if doubt_sentence(self._opinion) else 0
             height += self._box_height + UNIT if self.has_conflict else 0
             height += sizes.control + 2
@@ -188,6 +196,11 @@ class FindingRow(QWidget):
     @property
     def _has_split(self) -> bool:
         return self._opinion is not None and self._opinion.fused is not None
+
+    @property
+    def _split_lines(self) -> int:
+        """The parts of three modalities and the prior do not stand on one line."""
+        return 2 if len(contributions(self._opinion)) > 3 else 1
 
     @property
     def _box_height(self) -> int:
@@ -270,13 +283,14 @@ class FindingRow(QWidget):
         opinion = self._opinion
         if opinion is None or opinion.conflict is None:
             return ""
-        known = [name for name, value in opinion.modalities.items() if value is not None]
-        both = sorted(known) == ["image", "text"]
+        pair = opinion.opposed
+        both = pair in ((), (IMAGE, TEXT))
         code = "ui.findings.conflict" if both else "ui.findings.conflict_any"
+        named = {} if both else {"one": modality(pair[0]), "other": modality(pair[1]).lower()}
         if opinion.conflict_rank is None:
-            return tr(code, bits=fraction(opinion.conflict))
+            return tr(code, bits=fraction(opinion.conflict), **named)
         share = max(1, math.ceil(100 * (1 - opinion.conflict_rank) - 1e-9))
-        return tr(f"{code}_top", share=share)
+        return tr(f"{code}_top", share=share, **named)
 
     # --- painting ---------------------------------------------------------------------------------
 
@@ -338,7 +352,7 @@ class FindingRow(QWidget):
         top = self._split.geometry().bottom() + 1
         if self._has_split:
             self._paint_split(painter, QRectF(MARGIN, top + 2, self._inner, sizes.line))
-            top += sizes.line + 2
+            top += self._split_lines * sizes.line + 2
         if doubt := doubt_sentence(self._opinion):
             painter.setPen(theme.current().muted)
             painter.setFont(sizes.small)
@@ -362,7 +376,11 @@ class FindingRow(QWidget):
         box.setLeft(box.left() + sizes.label)
         opinion = self._opinion
         total = percent(opinion.fused) if opinion and opinion.fused is not None else ""
+        first = box.left()
         for name, logit in contributions(opinion):
+            if name == "prior" and self._split_lines > 1:
+                box.translate(0, sizes.line)
+                box.setLeft(first)
             text = f"{part_name(name, exclusive=self._split.exclusive)} {signed(logit)}"
             painter.setPen(colours.muted if name == "prior" else colours.modality(name))
             painter.drawText(box, _LEFT, text)
@@ -406,13 +424,10 @@ class FindingRow(QWidget):
         painter.drawText(line, _LEFT, text)
 
 
-def _absent(modality: str, opinion: FindingPrediction) -> str:
+def _absent(name: str, opinion: FindingPrediction) -> str:
     """Why there is no opinion: the finding has no labels (said once), or the case no such part."""
-    if modality == FUSED or opinion.has_no_label:
-        said = modality == FUSED and opinion.has_no_label
+    if name == FUSED or opinion.has_no_label:
+        said = name == FUSED and opinion.has_no_label
         return tr("ui.findings.unsure") if said else ""
-    if modality == "image":
-        return tr("ui.findings.no_image")
-    if modality == "text":
-        return tr("ui.findings.no_report")
-    return tr("ui.findings.no_value")
+    known = {IMAGE: "no_image", TEXT: "no_report", CLINICAL: "no_values"}
+    return tr(f"ui.findings.{known.get(name, 'no_value')}")

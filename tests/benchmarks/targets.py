@@ -312,6 +312,7 @@ def _seeds(
             TEXT: samples.features[TEXT][:, :_EMBEDDING],
         },
         blocks={},
+        weighing={},
         part_widths={},
     )
     found = []

@@ -1,6 +1,6 @@
 """What clinical values are worth on the real dev targets: each set with and without them.
 
-    python tests/benchmarks/clinical.py [--seeds N] [--cache FOLDER] [--sets covid brixia outc pocus]
+    python tests/benchmarks/clinical.py [--seeds N] [--cache FOLDER] [--sets covid brixia …]
 
 Age, sex, temperature, saturation and blood counts come from the sets' own metadata (``age`` and
 ``sex`` of the pairs; the covid set's ``metadata.csv`` for the others, most of them missing). No

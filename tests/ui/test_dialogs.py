@@ -1,4 +1,4 @@
-"""The dialogs and the banner: opened, never executed; what is typed is what is told."""
+"""The dialogs: opened, never executed; what is typed is what is told."""
 
 import csv
 import time
@@ -28,9 +28,7 @@ from mmreview.domain.versions import Role, Version
 from mmreview.services.desk import ImportChoice
 from mmreview.services.importing import ImportReport
 from mmreview.translation import tr
-from mmreview.ui import banner as banner_module
 from mmreview.ui import theme
-from mmreview.ui.banner import Banner
 from mmreview.ui.dialogs.about import AboutDialog
 from mmreview.ui.dialogs.importing import ImportDialog
 from mmreview.ui.dialogs.keys import KeyCaps, KeysDialog
@@ -297,6 +295,9 @@ def make_version(number, role, *, parent=None, auroc=None, reason="", **params):
     )
 
 
+VERDICT = 9
+
+
 @pytest.fixture
 def versions(opened):
     dialog = opened(VersionsDialog(None))
@@ -330,8 +331,8 @@ def test_versions_are_listed_newest_first_in_right_aligned_numbers(versions):
 
 
 def test_a_refused_version_says_why_in_red(versions, dark):
-    assert cell(versions, 0, 8).text() == "This version cannot serve: worse"
-    assert cell(versions, 0, 8).foreground().color() == dark.bad
+    assert cell(versions, 0, VERDICT).text() == "This version cannot serve: worse"
+    assert cell(versions, 0, VERDICT).foreground().color() == dark.bad
     assert cell(versions, 1, 1).foreground().color() == dark.text
     versions.findChild(QTableWidget).selectRow(0)
     assert "This version cannot serve: worse" in visible_texts(versions)
@@ -536,66 +537,4 @@ def test_the_selected_version_stays_selected(versions):
 
 def test_cells_follow_the_theme(versions, qapp):
     theme.apply(qapp, "light")
-    assert cell(versions, 0, 8).foreground().color() == theme.LIGHT.bad
-
-
-# --- banner ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def banner(qtbot):
-    banner = Banner()
-    banner.resize(600, 40)
-    yield banner
-    banner.close()
-
-
-def test_a_banner_is_there_only_while_it_has_something_to_say(banner):
-    assert not banner.isVisible()
-    banner.show_message("The disk is full.", severity="lost")
-    assert banner.isVisible()
-    assert visible_texts(banner) == ["The disk is full."]
-    assert not button(banner, "bannerAction").isVisible()
-    banner.findChild(QWidget, "bannerDismiss").click()
-    assert not banner.isVisible()
-
-
-def test_the_action_of_a_banner_is_done_once(banner):
-    done = []
-    banner.show_message(
-        "Not saved.", severity="lost", action="Try again", on_action=lambda: done.append(1)
-    )
-    press(banner, "bannerAction")
-    assert done == [1]
-    assert not banner.isVisible()
-    banner.show_message("Something else.", severity="warning")
-    assert not button(banner, "bannerAction").isVisible()
-
-
-def test_an_action_may_say_something_new(banner):
-    banner.show_message(
-        "Not saved.", severity="lost", action="Try again",
-        on_action=lambda: banner.show_message("Still not.", severity="lost"),
-    )
-    press(banner, "bannerAction")
-    assert visible_texts(banner) == ["Still not."]
-
-
-def test_only_information_goes_away_by_itself(qtbot, monkeypatch):
-    monkeypatch.setattr(banner_module, "INFO_STAYS", 10)
-    banner = Banner()
-    banner.show_message("Nothing to take back.", severity="info")
-    qtbot.waitUntil(lambda: not banner.isVisible())
-    banner.show_message("Nothing to take back.", severity="info")
-    banner.show_message("The disk is full.", severity="lost")
-    qtbot.wait(40)
-    assert banner.isVisible()
-    banner.close()
-
-
-def test_red_is_for_what_was_lost_only(banner, dark):
-    grounds = {}
-    for severity in ("info", "warning", "lost"):
-        banner.show_message("Words.", severity=severity)
-        grounds[severity] = banner.grab().toImage().pixelColor(1, 10)
-    assert grounds == {"info": dark.muted, "warning": dark.conflict, "lost": dark.bad}
+    assert cell(versions, 0, VERDICT).foreground().color() == theme.LIGHT.bad

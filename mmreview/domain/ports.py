@@ -319,7 +319,7 @@ class Predictor(Protocol):
 
     def score(self, hashes: Mapping[str, Sequence[tuple[str, ...]]]) -> ScoreTable:
         """The same opinions as columns, on as many cases as ``hashes`` has contents for by
-        modality (see ``CaseStore.contents``). For many cases: .01 ms each."""
+        modality (see ``CaseStore.contents``). No object is made for a case."""
         ...
 
 

@@ -368,7 +368,7 @@ def test_not_enough_labels_is_an_opinion(panel, dark):
     panel.show_case({}, prediction(Edema=sure), READY)
     full, height = filled(image, dark.image), row.height_needed()
     panel.show_case({}, prediction(Edema=doubt), READY)
-    assert filled(image, dark.image) < full / 4, "hollow"
+    assert filled(image, dark.image) < full / 4, "pale"
     assert image.accessibleDescription() == (
         "Image: not enough labels to say, between 25 and 97 %"
     )

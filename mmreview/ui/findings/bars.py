@@ -60,7 +60,7 @@ class Bar(QProgressBar):
     ) -> None:
         """Show a probability; None for no opinion, with ``absent`` saying what the case lacks.
 
-        ``interval`` is drawn as a whisker; an ``unsure`` opinion is drawn hollow and says its
+        ``interval`` is drawn as a band; an ``unsure`` opinion is drawn pale and says its
         interval instead of one number. Nothing is painted here: whoever shows a case repaints once.
         """
         shown = (probability, absent, interval, unsure)
@@ -112,7 +112,6 @@ class Bar(QProgressBar):
         painter.end()
 
     def _draw_track(self, painter: QPainter, track: QRectF) -> None:
-        colours = theme.current()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         radius = 2.0
         if self._absent:
@@ -122,30 +121,32 @@ class Bar(QProgressBar):
             painter.setBrush(_track(self))
             painter.drawRoundedRect(track, radius, radius)
             if self._probability is not None:
-                whole = QRectF(track)
+                self._draw_interval(painter, track)
+                painter.setBrush(self._colour(0.55 if self._unsure else 1.0))
                 track.setWidth(max(2.0, track.width() * self._probability))
-                colour = colours.modality(self._kind)
-                if self._unsure:
-                    painter.setPen(QPen(colour, 1))
-                    painter.setBrush(Qt.BrushStyle.NoBrush)
-                    track.adjust(0.5, 0.5, -0.5, -0.5)
-                else:
-                    painter.setBrush(colour)
                 painter.drawRoundedRect(track, radius, radius)
-                self._draw_interval(painter, whole)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _draw_interval(self, painter: QPainter, track: QRectF) -> None:
-        """A whisker over the track: a line with a tick at either end."""
+        """A pale band from one end to the other, under the bar, with a tick where it ends; the
+        lower end is marked below the bar, which covers the band there."""
         if self._interval is None:
             return
-        left, right = (round(track.left() + track.width() * end) + 0.5 for end in self._interval)
-        level, tick = round(track.center().y()) + 0.5, self._thickness / 2 + 1
-        for colour, width in ((_backdrop(self), 3.0), (theme.current().text, 1.0)):
-            painter.setPen(QPen(colour, width))
-            painter.drawLine(QPointF(left, level), QPointF(right, level))
-            for end in (left, right):
-                painter.drawLine(QPointF(end, level - tick), QPointF(end, level + tick))
+        low, high = (track.left() + track.width() * end for end in self._interval)
+        painter.setBrush(self._colour(0.3))
+        painter.drawRect(QRectF(low, track.top(), high - low, track.height()))
+        painter.setBrush(self._colour(0.9))
+        for end in (low, high):
+            reach = 1.0 if self._kind != FUSED else 1.5
+            painter.drawRect(
+                QRectF(round(end) - 0.5, track.top() - reach, 1, track.height() + 2 * reach)
+            )
+
+    def _colour(self, strength: float) -> QColor:
+        """The modality's colour, more or less of it."""
+        colour = QColor(theme.current().modality(self._kind))
+        colour.setAlphaF(strength)
+        return colour
 
     def _draw_absent(self, painter: QPainter, track: QRectF) -> None:
         """A dashed line where the track would be, and what the case lacks."""

@@ -123,8 +123,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     ),
     Quantity(
         "oxygen_saturation", "%", (20.0, 100.0), (95.0, 100.0), (97.0, 4.0),
-        ("spo2", "sao2", "o2sat", "o2saturation", "oxygensat", "oxygensaturation", "saturation",
-         "po2saturation"),
+        ("spo2", "sao2", "o2sat", "o2saturation", "oxygensat", "oxygensaturation", "saturation"),
         {"%": (1.0, 0.0), "percent": (1.0, 0.0), "pct": (1.0, 0.0)},
     ),
     _cells("leukocytes", (4.0, 11.0), "wbc", "leukocytecount", "leucocytes", "leucocytecount",

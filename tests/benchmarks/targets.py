@@ -233,7 +233,7 @@ def _print(title: str, opinions: dict[str, Measured]) -> None:
     drawn = np.where(ahead, image.drawn, text.drawn)
     print(f"\n{title}, better modality of each finding: {best.mean():.3f}")
     columns = ("opinion", "AUROC", "delta", "+-", ">=-.005", ">=-.01", "worst", "worse")
-    print("  ".join(f"{c:>9}" for c in (*columns, "ECE", "floor")))
+    print(_line(columns[0], *columns[1:], "ECE", "floor"))
     for opinion, measured in opinions.items():
         gaps, gap_draws = measured.auroc - best, measured.drawn - drawn
         error = float(np.nanstd(np.nanmean(gap_draws, axis=1)))
@@ -244,8 +244,17 @@ def _print(title: str, opinions: dict[str, Measured]) -> None:
             f"{gaps.min():+.3f}", str(significantly_worse(gaps, errors)),
             f"{measured.ece:.3f}", f"{measured.floor:.3f}",
         )
-        short = opinion.removeprefix("fusion:")[-9:]
-        print("  ".join(f"{cell:>9}" for cell in (short, *cells)), flush=True)
+        print(_line(opinion.removeprefix("fusion:"), *cells), flush=True)
+    for other in ("text", "image", "fusion:concatenation", "plain"):
+        if other in opinions:
+            ahead_by = opinions["fused"].auroc - opinions[other].auroc
+            draws = np.nanmean(opinions["fused"].drawn - opinions[other].drawn, axis=1)
+            name = other.removeprefix("fusion:")
+            print(f"fused less {name}: {ahead_by.mean():+.4f} ± {np.nanstd(draws):.4f}", flush=True)
+
+
+def _line(name: str, *cells: str) -> str:
+    return f"{name:>13}  " + "  ".join(f"{cell:>9}" for cell in cells)
 
 
 # --- the run -------------------------------------------------------------------------------------

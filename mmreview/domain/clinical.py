@@ -41,7 +41,7 @@ _ADULT = 18.0
 
 _NUMBER = re.compile(r"[<>≤≥~]?\s*([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
 _PRESSURE = re.compile(r"(\d+(?:[.,]\d+)?)\s*/\s*(\d+(?:[.,]\d+)?)\s*(?:mm\s*hg)?", re.IGNORECASE)
-_PRESSURE_NAMES = frozenset(("bp", "bloodpressure", "arterialpressure", "rr_mmhg", "nibp"))
+_PRESSURE_NAMES = frozenset(("bp", "bloodpressure", "arterialpressure", "rrmmhg", "nibp"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Quantity:
 
 def _cells(name: str, reference: tuple[float, float], *aliases: str) -> Quantity:
     """A blood count in 10⁹/L; counts per µL are converted where they say so."""
-    same = dict.fromkeys(("109l", "x109l", "10e9l", "10^9l", "gl", "kul", "k", "giga"), (1.0, 0.0))
-    each = dict.fromkeys(("ul", "mm3", "cellsul", "perul", "/ul"), (0.001, 0.0))
+    same = dict.fromkeys(("109l", "x109l", "10e9l", "gl", "kul", "k", "giga"), (1.0, 0.0))
+    each = dict.fromkeys(("ul", "mm3", "cellsul", "perul"), (0.001, 0.0))
     return Quantity(
         name, "10⁹/L", (0.0, 3000.0 if name == "platelets" else 500.0), reference, reference,
         aliases, {**same, **each}, skewed=True, decimals=0 if name == "platelets" else 1,
@@ -200,7 +200,7 @@ def read_values(metadata: Mapping[str, Any]) -> ClinicalReading:
         name, unit = known
         try:
             read = _pressure(raw) if name == _BOTH else {name: _value(_BY_NAME[name], unit, raw)}
-        except ValueError:
+        except (ValueError, OverflowError):  # a whole number may be too long for a float
             problems.append(_problem("import.clinical_unreadable", column, raw))
             continue
         for each, value in read.items():

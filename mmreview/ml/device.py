@@ -28,11 +28,14 @@ _CARD_SHARE = 0.5
 _LARGEST_BATCH = 256
 
 _lock = threading.Lock()
+_all_joined = threading.Condition(_lock)
 _spare_cores = 0
 _applied = 0
-#: How many callers are in ``split_over_threads``, and what the last of them puts back.
+#: How many callers are in ``split_over_threads`` with a limit, and what the last of them puts back.
 _splitting = 0
 _limit: Any = None
+#: How many rounds of training run.
+_rounds = 0
 
 
 class DeviceUnavailable(MmreviewError):
@@ -99,23 +102,46 @@ def split_over_threads() -> Iterator[ThreadPoolExecutor]:
     """A pool of ``thread_count`` threads, in each of which numpy's matrix products take one.
 
     Several small products side by side are quicker than one after the other, each over all cores:
-    its threads wait for each other, and on a machine that has other work they wait long.
+    its threads wait for each other, and on a machine that has other work they wait long. Beside a
+    round of training the products stay as they are (``steady_products``).
     """
     global _splitting, _limit
     with _lock:
-        _splitting += 1
-        if _splitting == 1:
-            from threadpoolctl import threadpool_limits
+        limited = not _rounds
+        if limited:
+            if not _splitting:
+                from threadpoolctl import threadpool_limits
 
-            _limit = threadpool_limits(limits=1, user_api="blas")
+                _limit = threadpool_limits(limits=1, user_api="blas")
+            _splitting += 1
     try:
         with ThreadPoolExecutor(thread_count(), thread_name_prefix="block") as pool:
             yield pool
     finally:
         with _lock:
-            _splitting -= 1
-            if not _splitting:
-                _limit.restore_original_limits()
+            if limited:
+                _splitting -= 1
+                if not _splitting:
+                    _limit.restore_original_limits()
+                    _all_joined.notify_all()
+
+
+@contextmanager
+def steady_products() -> Iterator[None]:
+    """A round of training: nobody changes meanwhile over how many threads a matrix product is
+    shared, since its last bits go by that, and the same snapshot must give the same bytes. Waits
+    for the block of scoring that is under way, some hundredths of a second.
+    """
+    global _rounds
+    with _lock:
+        _rounds += 1
+        while _splitting:
+            _all_joined.wait()
+    try:
+        yield
+    finally:
+        with _lock:
+            _rounds -= 1
 
 
 def batch_size(device: str, *, bytes_per_item: int, on_cpu: int) -> int:

@@ -76,6 +76,14 @@ class Ancestor:
     models: tuple[Model, ...]
     fold_of: Mapping[int, int]
 
+    def folds_by_group(self, samples: Samples) -> dict[str, int]:
+        """The fold of each patient group that it has seen: all cases of a patient are in one."""
+        known: dict[str, int] = {}
+        for key, group in zip(samples.keys.tolist(), samples.groups.tolist(), strict=True):
+            if key in self.fold_of:
+                known.setdefault(group, self.fold_of[key])
+        return known
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -100,9 +108,12 @@ def fit(
     """Fit ``samples`` (audit rows must not be among them). ``shelves`` by modality keep what the
     next round may use again."""
     fusion = fusion_named(recipe.fusion)
-    folds = _folds(samples, recipe, ancestor)
+    folds = grouping.assign(
+        samples.groups.tolist(), samples.targets, folds=recipe.folds, seed=recipe.seed,
+        known={} if ancestor is None else ancestor.folds_by_group(samples),
+    )
     yield Step("training.phase.fitting", 0.0)
-    heads, losses = yield from _fit_heads(samples, recipe, folds, ancestor, shelves or {})
+    heads, losses = yield from fit_heads(samples, recipe, folds, ancestor, shelves or {})
     models, materials, lesson = yield from _second_stages(samples, heads, folds, fusion, recipe)
     held_out = _held_out(samples, models, heads, folds) if recipe.twins else None
     return Fitted(
@@ -113,17 +124,6 @@ def fit(
         held_out=held_out,
         spreads={m: fitted.spread for m, fitted in heads.items()},
         losses=tuple(losses),
-    )
-
-
-def _folds(samples: Samples, recipe: Recipe, ancestor: Ancestor | None) -> NDArray[np.int8]:
-    known: dict[str, int] = {}
-    if ancestor is not None:
-        for key, group in zip(samples.keys.tolist(), samples.groups.tolist(), strict=True):
-            if key in ancestor.fold_of:
-                known.setdefault(group, ancestor.fold_of[key])
-    return grouping.assign(
-        samples.groups.tolist(), samples.targets, folds=recipe.folds, seed=recipe.seed, known=known
     )
 
 
@@ -142,7 +142,7 @@ def lesson_of(samples: Samples, modality: str, folds: NDArray[np.int8]) -> Lesso
     )
 
 
-def _fit_heads(
+def fit_heads(
     samples: Samples, recipe: Recipe, folds: NDArray[np.int8], ancestor: Ancestor | None,
     shelves: Mapping[str, Shelf],
 ) -> Generator[Step, None, tuple[dict[str, HeadFit], list[tuple[float, float | None]]]]:

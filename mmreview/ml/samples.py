@@ -240,14 +240,20 @@ def gather(
     )
 
 
-def require_parts(samples: Samples, fusion: str) -> None:
-    """Raise PartsMissing unless every case has the parts of what it has."""
+def lacking_parts(samples: Samples) -> int:
+    """How many cases lack the parts of something that they have."""
     lacking = np.zeros(len(samples), bool)
     for m in samples.part_widths:
         there = np.abs(samples.features[m + PARTS]).max(axis=1, initial=0) > 0
         lacking |= samples.present[m] & ~there
-    if lacking.any():
-        raise PartsMissing(fusion=fusion, count=int(lacking.sum()))
+    return int(lacking.sum())
+
+
+def require_parts(samples: Samples, fusion: str) -> None:
+    """Raise PartsMissing unless every case has the parts of what it has."""
+    count = lacking_parts(samples)
+    if count:
+        raise PartsMissing(fusion=fusion, count=count)
 
 
 def require_features(samples: Samples) -> None:

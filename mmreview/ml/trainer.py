@@ -26,6 +26,7 @@ from mmreview.domain.ports import Predictor, TrainingRequest, TrainingResult
 from mmreview.domain.progress import Progress, TrainingStep
 from mmreview.domain.versions import GateVerdict, LambdaChoice, Version
 from mmreview.ml import bundle as bundles
+from mmreview.ml import device as devices
 from mmreview.ml import evaluation, gate
 from mmreview.ml.bundle import Bundle
 from mmreview.ml.encoders.card import PARTS
@@ -45,6 +46,7 @@ from mmreview.ml.samples import (
     Samples,
     gather,
     labels_needed,
+    lacking_parts,
     rarer_labels,
     require_features,
     require_labels,
@@ -96,6 +98,12 @@ class FusionTrainer:
         if request.fusion != AUTO:
             fusion_named(request.fusion)
         require_labels(request.table)
+        with devices.steady_products():
+            return (yield from self._round(request))
+
+    def _round(
+        self, request: TrainingRequest
+    ) -> Generator[TrainingStep, None, TrainingResult]:
         parent = self._parent(request)
         parts = self._reads_parts(request, parent)
         samples = yield from self._read(request.table, Partition.TRAIN, 0.0, parts)
@@ -104,6 +112,8 @@ class FusionTrainer:
         recipe, found, begun = self._recipe(request, parent), None, 0.1
         if reads_parts(recipe.fusion):
             require_parts(samples, recipe.fusion)
+        elif lacking_parts(samples):  # a search then leaves out what reads them
+            samples = replace(samples, part_widths={})
         if request.fusion == AUTO:
             found = yield from _search(samples, recipe, request.findings)
             best = found.candidate
@@ -463,12 +473,15 @@ def _unchanged(samples: Samples, known: LabelTable | None) -> Floats:
 
 
 def _unseen(ancestor: Ancestor, samples: Samples) -> Floats:
-    """(n, findings) fused probabilities of the parent on cases that it, or its twin, never saw."""
-    fold = np.array([ancestor.fold_of.get(key, -1) for key in samples.keys.tolist()])
+    """(n, findings) fused probabilities of the parent, by a model of it that never saw the case's
+    patient: the twin of the patient's fold, the whole for new patients."""
+    known = ancestor.folds_by_group(samples)
+    rows = zip(samples.keys.tolist(), samples.groups.tolist(), strict=True)
+    fold = np.array([ancestor.fold_of.get(key, known.get(group, -1)) for key, group in rows])
     result = np.full(samples.targets.shape, np.nan)
     for value in np.unique(fold):
-        rows = fold == value
-        part = samples.take(rows)
+        inside = fold == value
+        part = samples.take(inside)
         opinions = ancestor.models[1 + int(value)].opinions(part.features, part.present)
-        result[rows] = opinions.probabilities["fused"]
+        result[inside] = opinions.probabilities["fused"]
     return result

@@ -94,18 +94,19 @@ def add_micro_intervals(
     """Complete the rows of ``metrics.micro`` as ``add_intervals`` does others; yields after each.
     Above ``_MICRO`` labels they stay as they are: there the intervals are next to nothing."""
     chosen = list(columns)
-    truth = trial.truth[:, chosen].ravel()
-    if not 0 < int((~np.isnan(truth)).sum()) <= _MICRO:
+    rows_of, columns_of = np.nonzero(~np.isnan(trial.truth[:, chosen]))
+    if not 0 < len(rows_of) <= _MICRO:
         return
-    drawn = np.repeat(draws(trial.groups, seed), len(chosen), axis=0)
+    truth = trial.truth[:, chosen][rows_of, columns_of]
+    drawn = draws(trial.groups, seed)
     strata = np.zeros(len(trial.truth), int) if trial.strata is None else trial.strata
-    repeated = np.repeat(strata, len(chosen))
     row_of = {("micro", row["opinion"]): row for row in rows}
     found: dict[str, dict[str, Floats]] = {}
     for name, opinions in trial.opinions.items():
-        values = opinions[:, chosen].ravel()
-        known = ~np.isnan(truth) & ~np.isnan(values)
-        found[name] = _measures(truth[known], values[known], repeated[known], drawn[known])
+        values = opinions[:, chosen][rows_of, columns_of]
+        known = ~np.isnan(values)
+        cases = rows_of[known]
+        found[name] = _measures(truth[known], values[known], strata[cases], drawn[cases])
         row = row_of["micro", name]
         row["intervals"] = _intervals(found[name])
         row |= perfect_errors(values[known], seed=seed)

@@ -317,7 +317,7 @@ def update_rows(cache: Path, repeats: int) -> Iterator[tuple[str, str]]:
     from mmreview.ml import metrics
     from mmreview.ml.features import EncodedFeatures
     from mmreview.ml.prepared import Shelf
-    from mmreview.ml.recipe import Ancestor, Recipe, _fit_heads, fit
+    from mmreview.ml.recipe import Ancestor, Recipe, fit, fit_heads
     from mmreview.ml.samples import gather
 
     if not DATA.is_dir():
@@ -340,7 +340,7 @@ def update_rows(cache: Path, repeats: int) -> Iterator[tuple[str, str]]:
         return finished(fit(samples, kept, ancestor=ancestor, shelves=shelves))
 
     def warm_heads() -> Any:
-        return finished(_fit_heads(samples, kept, first.folds, ancestor, shelves))
+        return finished(fit_heads(samples, kept, first.folds, ancestor, shelves))
 
     nested, _ = _median(lambda: finished(fit(samples, recipe)), repeats)
     same_folds = Ancestor((), fold_of)  # and nothing to start from

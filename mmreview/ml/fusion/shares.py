@@ -1,6 +1,6 @@
 """From each finding's own weights to a fitted fusion: silent modalities, gain and bias, the mean.
 
-The fusions that weigh every finding for itself (``soft``, ``stacking``, ``complement``) say only
+The fusions that weigh every finding for itself (``soft``, ``mixture``, ``stacking`` …) say only
 how; what follows is the same for all and stands here.
 """
 

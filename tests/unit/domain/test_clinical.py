@@ -70,6 +70,7 @@ def test_nothing_is_no_problem(nothing):
         ({"bp": "120"}, "import.clinical_unreadable"),
         ({"crp": "12 apples"}, "import.clinical_unreadable"),
         ({"crp": [1, 2]}, "import.clinical_unreadable"),
+        ({"age": 10**400}, "import.clinical_unreadable"),
     ],
 )
 def test_what_is_not_believed_is_named_and_left_out(written, code):

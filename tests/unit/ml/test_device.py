@@ -1,6 +1,9 @@
 """The device: threads, batch sizes, and every way of running out of memory."""
 
+import threading
+
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from mmreview.ml import device
 
@@ -30,6 +33,43 @@ def test_the_environment_may_name_the_threads(monkeypatch, wish, threads):
     monkeypatch.setenv(device.THREADS_VARIABLE, wish)
     monkeypatch.setattr(device, "cores", lambda: 8)
     assert device.thread_count() == threads
+
+
+def products_over():
+    """Over how many threads matrix products are shared."""
+    return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
+
+
+def test_scoring_takes_one_thread_a_product_and_a_round_s_products_stay_as_they_are():
+    with threadpool_limits(2, user_api="blas"):
+        with device.split_over_threads():
+            assert products_over() == {1}
+            with device.split_over_threads():
+                assert products_over() == {1}
+            assert products_over() == {1}
+        assert products_over() == {2}
+        with device.steady_products(), device.split_over_threads() as threads:
+            assert products_over() == {2}
+            assert list(threads.map(abs, [-1])) == [1]
+        with device.split_over_threads():
+            assert products_over() == {1}
+
+
+def test_a_round_waits_until_scoring_has_put_the_threads_back():
+    seen = []
+
+    def train():
+        with device.steady_products():
+            seen.append(products_over())
+
+    with threadpool_limits(2, user_api="blas"):
+        with device.split_over_threads():
+            begun = threading.Thread(target=train)
+            begun.start()
+            begun.join(0.05)
+            assert not seen
+        begun.join(10)
+        assert seen == [{2}]
 
 
 def test_a_device_that_is_none_is_refused():

@@ -9,16 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from mmreview.domain.cases import Partition
 from mmreview.domain.errors import BundleInvalid, FeaturesMissing, MmreviewError, TooFewLabels
 from mmreview.domain.predictions import jensen_shannon_bits, sigmoid
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml import bundle as bundles
+from mmreview.ml import device as devices
+from mmreview.ml import trainer as trainer_room
 from mmreview.ml.fusion import AUTO, FUSIONS, reads_parts
 from mmreview.ml.fusion.additive import AdditiveFusion
 from mmreview.ml.plans import HeadPlan
-from mmreview.ml.recipe import Recipe
+from mmreview.ml.recipe import Ancestor, Recipe
 from mmreview.ml.samples import gather
 from mmreview.ml.search import Candidate, choose
 from mmreview.services.learning import DEFAULT_FUSION
@@ -165,6 +168,24 @@ def test_the_same_snapshot_gives_the_same_bytes(make_world, make_rounds, bundle_
         hashes.append((first.sha256, result.sha256))
     assert digests[0] == digests[1]
     assert hashes[0] == hashes[1]
+
+
+def test_scoring_beside_a_round_changes_no_bit_of_it(make_world, make_rounds):
+    """Sums go by the number of threads, so scoring must not change it while a round runs."""
+    world = make_world(cases=80)
+    rounds = make_rounds(world)
+
+    def products():
+        return {i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        work = rounds.trainer.train(rounds.request(world.table()))
+        next(work)
+        with devices.split_over_threads():
+            assert products() == {2}
+        work.close()
+        with devices.split_over_threads():
+            assert products() == {1}
 
 
 def test_cancelling_leaves_nothing(make_world, make_rounds):
@@ -407,6 +428,31 @@ def test_a_round_may_search_for_its_best_model(make_world, make_rounds, monkeypa
     assert card["fusion"] == table["chosen"]
     assert card["plan"] == table["plan"]
     assert card["metrics"]["search"] == table
+
+
+def test_a_search_leaves_out_what_reads_parts_that_some_cases_lack(make_world, make_rounds):
+    world = make_world(cases=60, findings=2)
+    world.add_parts(missing=20)
+    _, result = make_rounds(world).train(world.table(), fusion=AUTO)
+    tried = {row["fusion"] for row in result.metrics["search"]["rows"]}
+    assert "mixture" in tried
+    assert not [name for name in tried if reads_parts(name)]
+
+
+def test_a_parent_is_measured_by_a_model_that_never_saw_the_patient(make_world, make_rounds):
+    """Also on a new case of a patient of whom it saw another one."""
+    world = make_world(cases=80)
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table(rows=np.arange(0, 80, 2)))
+    bundle = bundles.read(rounds.folder / version.folder, version=1, sha256=version.sha256)
+    ancestor = Ancestor(bundle.models, bundle.fold_of)
+    samples = run(gather(world.features, world.table(), Partition.TRAIN))
+    unseen = trainer_room._unseen(ancestor, samples)
+    for row, key in enumerate(samples.keys.tolist()):
+        one = samples.take(np.array([row]))
+        twin = bundle.models[1 + bundle.fold_of[key - key % 2]]
+        expected = twin.opinions(one.features, one.present).probabilities["fused"][0]
+        np.testing.assert_allclose(unseen[row], expected, atol=1e-6)
 
 
 def test_a_plan_leaves_a_part_of_the_features_out_and_stays(make_world, make_rounds):

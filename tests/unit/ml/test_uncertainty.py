@@ -1,6 +1,8 @@
 """Intervals over patient groups: weighted measures agree with scikit-learn, differences are paired,
 and the perfect model's calibration error is what simulation says."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn import metrics as peer
@@ -121,3 +123,20 @@ def test_very_many_labels_together_are_not_drawn_again():
     rows = metrics.micro(one.truth, one.opinions, [0, 1])
     assert list(uncertainty.add_micro_intervals(rows, one, [0, 1], seed=0)) == []
     assert "intervals" not in rows[0]
+
+
+def test_micro_intervals_take_memory_by_labels_and_not_by_cases():
+    rng = np.random.default_rng(0)
+    truth = np.full((20_000, 10), np.nan)
+    truth[:300] = rng.random((300, 10)) < 0.4
+    opinions = {"fused": rng.random(truth.shape)}
+    one = uncertainty.Trial(truth, opinions, np.arange(20_000).astype(str))
+    rows = metrics.micro(truth, opinions, list(range(10)), None)
+    tracemalloc.start()
+    for _ in uncertainty.add_micro_intervals(rows, one, list(range(10)), seed=0):
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6  # the draws are 8 MB, and 16 while they are made
+    low, high = rows[0]["intervals"]["auroc"]
+    assert low < rows[0]["auroc"] < high

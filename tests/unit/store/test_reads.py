@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -48,6 +49,16 @@ def test_events_are_chained_by_hashes_over_their_fields(filled, correct):
     }  # fmt: skip
     assert third.at.endswith("Z")
     assert filled.events.last_seq() == 3
+
+
+def test_a_payload_that_was_tampered_with_is_still_counted(filled, correct):
+    correct(1, "Edema", A)
+    correct(2, "Edema", P)
+    with closing(sqlite3.connect(filled.folder / "project.sqlite")) as connection:
+        connection.execute("DROP TRIGGER events_no_update")
+        connection.execute("UPDATE events SET payload = '{' WHERE seq = 3")
+        connection.commit()
+    assert filled.events.corrections_after(0) == 2
 
 
 def test_a_correction_overrides_the_import_and_remembers_it(filled, correct):

@@ -30,10 +30,11 @@ from mmreview.ui.count_box import CountBox
 from mmreview.ui.learning_curves import LearningCurves
 from mmreview.ui.text_line import CheckLine, TextButton, TextLine, ThinProgress
 from mmreview.ui.theme import UNIT
-from mmreview.ui.verdict import auroc, auroc_change, measured_on
+from mmreview.ui.verdict import auroc, auroc_change, measured_on, verdict
 from mmreview.ui.wording import fraction, percent
 
 _DRAW_MS = 40
+_SEARCH = "training.phase.searching"
 
 
 class LearningPanel(QWidget):
@@ -55,8 +56,10 @@ class LearningPanel(QWidget):
         self._read_only = False
         self._collapsed = False
         self._told_serving: int | None = None
+        self._told_refused: int | None = None
         self._told = False
         self._step: TrainingStep | None = None
+        self._searching = False
         self._began = 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -157,6 +160,7 @@ class LearningPanel(QWidget):
         self._show_serving()
         serves = version.id if version is not None else None
         stale = self._told_serving is not None and self._told_serving != serves
+        stale = stale or (serves is not None and self._told_refused == serves)  # by hand
         if not self._training and (stale or not self._told):
             if version is None:
                 code = "ui.learning.unassisted" if labels_needed else "ui.learning.ready"
@@ -187,7 +191,7 @@ class LearningPanel(QWidget):
         self._end()
         self._curves.clear()
         self._draw_curves()
-        self._told, self._told_serving = False, None
+        self._told, self._told_serving, self._told_refused = False, None, None
         self.show_model(None, 0)
 
     def set_automatic(self, on: bool, after: int) -> None:
@@ -209,17 +213,21 @@ class LearningPanel(QWidget):
 
     # --- the round --------------------------------------------------------------------------------
 
-    def show_started(self) -> None:
-        """A round waits for its turn or runs: it can be cancelled from now on."""
+    def show_started(self, searching: bool = False) -> None:
+        """A round waits for its turn or runs: it can be cancelled from now on. One that is
+        ``searching`` looks for the best model before it trains."""
         if not self._training:
             self._begin()
-            self._tell(tr("ui.learning.training"), role="text")
+            self._searching = searching
+            self._tell(self._round_title(), role="text")
 
     def show_step(self, step: TrainingStep) -> None:
         """Note how far the round has come; drawn soon."""
         first = self._step is None
         if not self._training:
             self._begin()
+        if self._step is not None and self._step.phase == _SEARCH != step.phase:
+            self._searching = False  # it was found, and is trained
         self._step = step
         self._curves.add(step.iteration, loss=step.loss, held_out=step.held_out_loss)
         if first:
@@ -230,6 +238,7 @@ class LearningPanel(QWidget):
     def _begin(self) -> None:
         self._began = time.monotonic()
         self._step = None
+        self._searching = False
         self._curves.clear()
         self._progress.setValue(0)
         self._show_training(True)
@@ -238,17 +247,21 @@ class LearningPanel(QWidget):
         step = self._step
         if step is None or not self._training:
             return
-        number = step.params.get("version")
-        title = (
-            tr("ui.learning.training")
-            if number is None
-            else tr("ui.learning.training_version", version=number)
-        )
+        title = self._round_title()
         parts = [title, percent(min(1.0, step.fraction)), self._time_left(step.fraction)]
         self._tell(" · ".join(part for part in parts if part), role="text", emphasis=len(title))
-        self._show_detail(tr(step.phase, **step.params))
+        phase = "ui.learning.searching" if step.phase == _SEARCH else step.phase
+        self._show_detail(tr(phase, **step.params))
         self._progress.setValue(round(1000 * min(1.0, step.fraction)))
         self._draw_curves()
+
+    def _round_title(self) -> str:
+        if self._searching:
+            return tr(_SEARCH)
+        number = self._step.params.get("version") if self._step is not None else None
+        if number is None:
+            return tr("ui.learning.training")
+        return tr("ui.learning.training_version", version=number)
 
     def _draw_curves(self) -> None:
         self._curves.setVisible(not self._collapsed and not self._curves.is_empty)
@@ -276,13 +289,13 @@ class LearningPanel(QWidget):
         title = tr("ui.learning.too_few") if calm else tr("ui.learning.failed")
         self._tell(title, role="text" if calm else "bad")
         self._show_detail(tr(problem.code, **problem.params))
-        self._told_serving = None
+        self._told_serving = self._told_refused = None
 
     def show_cancelled(self) -> None:
         """The round was cancelled and nothing of it remains."""
         self._end()
         self._tell(tr("ui.learning.cancelled"), role="muted")
-        self._told_serving = None
+        self._told_serving = self._told_refused = None
 
     def _end(self) -> None:
         if self._training:
@@ -302,22 +315,21 @@ class LearningPanel(QWidget):
 
     def _tell_verdict(self, version: Version, parent: Version | None) -> None:
         gate = version.gate
-        reason = str(gate.get("reason", ""))
-        said = [tr(reason, **gate.get("params", {}))] if reason else []
+        said = [verdict(version)] if gate.get("reason") else []
         said += [tr(each["code"], **each["params"]) for each in version.metrics.get("remarks", ())]
         sentence = "\n".join(said)
         if version.role is Role.REFUSED:
             title = tr("ui.learning.refused", version=version.id)
             self._tell(f"{title} {measured_on(gate)}".strip(), role="bad")
             self._show_detail(sentence)
-            self._told_serving = None
+            self._told_serving, self._told_refused = None, version.id
         else:
             title = tr("ui.learning.serves", version=version.id)
             numbers = " ".join(p for p in (auroc_change(version, parent), measured_on(gate)) if p)
             text = f"{title}: {numbers}" if numbers else title
             self._tell(text, role="text", emphasis=len(title))
             self._show_detail(sentence)
-            self._told_serving = version.id
+            self._told_serving, self._told_refused = version.id, None
 
     def _tell(self, text: str, *, role: str, emphasis: int = 0) -> None:
         self._headline.set_text(text, role=role, emphasis=emphasis)

@@ -263,7 +263,7 @@ def _style_sheet(theme: Theme) -> str:
     here (such widgets paint themselves)."""
     t = {role: getattr(theme, role).name() for role in (
         "background", "surface", "raised", "line", "text", "muted", "faint", "selection", "focus",
-        "image", "on_fill",
+        "image", "on_fill", "bad",
     )}
     return f"""
     QToolTip {{ background: {t['raised']}; color: {t['text']}; border: 1px solid {t['line']};
@@ -308,5 +308,6 @@ def _style_sheet(theme: Theme) -> str:
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
     QAbstractScrollArea {{ border: none; background: {t['surface']}; }}
     QLabel[muted="true"] {{ color: {t['muted']}; }}
+    QLabel[bad="true"] {{ color: {t['bad']}; }}
     QFrame[rule="true"] {{ background: {t['line']}; border: none; }}
     """

@@ -16,7 +16,7 @@ from mmreview.domain.errors import TooFewLabels, message_of
 from mmreview.domain.progress import TrainingStep
 from mmreview.domain.versions import Role, Version
 from mmreview.services.desk import Desk
-from mmreview.services.learning import TrainingOptions
+from mmreview.services.learning import AUTO, TrainingOptions
 from mmreview.tasks.runner import RunnerBase
 from mmreview.tasks.task import Lane, Task
 
@@ -25,7 +25,7 @@ class Training(QObject):
     """Rounds, promotion and rollback for one open project. ``began`` (monotonic seconds) and
     ``step`` tell of the round that runs."""
 
-    started = Signal()
+    started = Signal(bool)  # whether it searches for the best model
     stepped = Signal(object)  # TrainingStep
     finished = Signal(object)  # Version, serving or refused
     failed = Signal(object)  # Message
@@ -103,18 +103,19 @@ class Training(QObject):
     def _start(self, options: TrainingOptions) -> None:
         if self.is_running or self._desk.info.read_only:
             return
+        searching = options.fusion == AUTO
         self._since_attempt = 0
         self.began, self.step = time.monotonic(), None
         self._task = self._runner.submit(
             Lane.LEARNING,
             lambda: self._desk.learning.train(actor=self._reader(), options=options),
-            name="ui.task.training",
+            name="ui.task.searching" if searching else "ui.task.training",
             on_progress=self._on_stepped,
             on_done=self._on_trained,
             on_failed=self._on_failed,
             on_cancelled=self._on_cancelled,
         )
-        self.started.emit()
+        self.started.emit(searching)
 
     def _on_stepped(self, step: TrainingStep) -> None:
         self.step = step

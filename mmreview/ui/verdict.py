@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mmreview.domain.versions import Version
+from mmreview.domain.versions import Role, Version
 from mmreview.translation import tr
 from mmreview.ui.wording import fraction
 
@@ -39,3 +39,14 @@ def measured_on(gate: Mapping[str, Any]) -> str:
     if audit:
         return tr("ui.learning.on_audit", count=cases)
     return tr("ui.learning.on_cross_validation", count=cases)
+
+
+def verdict(version: Version) -> str:
+    """What the gate said of it; empty where it said nothing. One that serves though it was refused
+    does so by a person's decision."""
+    reason = str(version.gate.get("reason") or "")
+    if not reason:
+        return ""
+    if version.role is Role.CHAMPION and version.gate.get("accepted") is False:
+        reason = "ui.learning.by_hand"
+    return tr(reason, **version.gate.get("params", {}))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
+from mmreview.domain.cases import IMAGE, TEXT
 from mmreview.translation import catalogue, language, tr
 
 
@@ -51,6 +53,13 @@ def moment(at: str) -> str:
 
 def _local(at: str) -> datetime:
     return datetime.fromisoformat(at).astimezone()
+
+
+def opinions(names: Iterable[str]) -> list[str]:
+    """Opinions as everywhere on the screen: fused, image, report, then what else a project has."""
+    first = ("fused", IMAGE, TEXT)
+    given = list(names)
+    return [n for n in first if n in given] + [n for n in given if n not in first]
 
 
 def modality(name: str) -> str:

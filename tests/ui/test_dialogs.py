@@ -455,7 +455,7 @@ def test_the_search_starts_from_the_model_page_and_tells_how_far_it_is(opened):
     assert not button(dialog, "searchButton").isEnabled()
     assert not button(dialog, "trainFusionButton").isEnabled()
     dialog.show_step(TrainingStep("training.phase.searching", 0.25), time.monotonic() - 200)
-    said = dialog.findChild(QWidget, "runSaid").accessibleName()
+    said = dialog.findChild(QWidget, "runStep").accessibleName()
     assert said == "Looking for the best model · 25 % · 3 min so far · about 10 min left"
     assert dialog.findChild(QProgressBar, "runProgress").value() == 250
     press(dialog, "cancelRunButton")
@@ -524,6 +524,36 @@ def test_the_pages_are_turned_by_keys_and_saved_as_csv(opened, tmp_path):
     assert rows[2][:2] == ["mixture", ".820"]
     dialog.save(str(tmp_path / "none" / "tried.csv"))
     assert "none" in dialog.findChild(QWidget, "runSaid").accessibleName()
+
+
+def test_what_a_round_ended_in_is_read_whole_and_a_failure_is_red(opened, dark):
+    dialog = opened(ModelDialog(None))
+    dialog.show_step(None, time.monotonic())
+    dialog.show_failed(Message("error.write_failed", {"detail": "disk full, " * 30}))
+    said = dialog.findChild(QLabel, "runSaid")
+    assert said.wordWrap() and "disk full" in said.text()
+    assert said.palette().color(said.foregroundRole()) == dark.bad
+    assert not dialog.findChild(QWidget, "runStep").isVisible()
+    dialog.show_cancelled()
+    assert said.palette().color(said.foregroundRole()) == dark.muted
+
+
+def test_opinions_stand_in_the_order_of_the_bars(opened):
+    """A version's card is sorted by name; a reader looks for the fused opinion first."""
+    names = ("clinical", "fused", "image", "text")
+    opinion = {"auroc": 0.7, "intervals": {}, "n": 9, "positives": 4}
+    curve = {name: [[0.2, 0.3, 0.1, 0.5, 9]] for name in names}
+    serving = make_version(2, Role.CHAMPION, auroc=dict.fromkeys(names, 0.7))
+    serving.metrics.update(macro=dict.fromkeys(names, opinion), reliability={"all": curve})
+    dialog = opened(ModelDialog(None))
+    dialog.show_versions([serving])
+    table = dialog.findChild(QTableWidget, "modelTable")
+    ordered = ["Fused", "Image", "Report", "Values"]
+    assert [table.item(row, 1).text() for row in range(4)] == ordered
+    dialog.show_page("calibration")
+    plots = [dialog.findChild(QWidget, f"reliability.{n}") for n in ("fused", "image", "text")]
+    QTest.qWait(0)
+    assert sorted(plots, key=lambda plot: plot.x()) == plots
 
 
 def test_the_selected_version_stays_selected(versions):

@@ -111,6 +111,32 @@ def test_a_refused_version_says_why(panel, dark):
     assert "refused" in said(panel, "learningHeadline"), "it stays until there is news"
 
 
+def test_a_refused_version_that_a_person_lets_serve_is_not_said_to_be_refused(panel):
+    gate = {
+        "reason": "gate.worse.audit", "accepted": False,
+        "params": {"count": 40, "difference": "+0.1", "lower": "+0.0", "upper": "+0.2"},
+    }
+    panel.show_finished(version(8, role=Role.REFUSED, **gate), version(7))
+    panel.show_model(version(8, **gate), 0)
+    assert said(panel, "learningHeadline").startswith("Version 8 serves")
+    assert "by a person's decision" in said(panel, "learningDetail")
+
+
+def test_a_search_is_called_a_search_until_what_it_found_is_trained(panel, qtbot):
+    panel.show_started(True)
+    assert said(panel, "learningHeadline") == "Looking for the best model"
+    panel.show_step(TrainingStep("training.phase.reading", 0.05))
+    panel.show_step(TrainingStep("training.phase.searching", 0.2))
+    qtbot.waitUntil(lambda: "20 %" in said(panel, "learningHeadline"))
+    assert said(panel, "learningHeadline").startswith("Looking for the best model")
+    assert said(panel, "learningDetail") == tr("ui.learning.searching")
+    panel.show_step(TrainingStep("training.phase.measuring", 0.95))
+    qtbot.waitUntil(lambda: said(panel, "learningHeadline").startswith("Training"))
+    panel.show_finished(version(8), version(7))
+    panel.show_started()
+    assert said(panel, "learningHeadline") == "Training"
+
+
 def test_after_a_rollback_no_other_version_is_said_to_serve(panel):
     panel.show_finished(version(8), version(7))
     panel.show_model(version(8), 0)

@@ -28,6 +28,7 @@ from mmreview.ui.model.run_strip import RunStrip
 from mmreview.ui.model.sections import SectionBar
 from mmreview.ui.model.tried import TriedPage
 from mmreview.ui.theme import UNIT
+from mmreview.ui.verdict import verdict
 
 _PAGES = ("measures", "tried", "calibration", "curve", "fusions")
 #: The pages that can show one finding alone.
@@ -157,9 +158,7 @@ class ModelDialog(Dialog):
     def show_finished(self, version: Version) -> None:
         """A round made a version, serving or refused."""
         code = "ui.learning.refused" if version.role is Role.REFUSED else "ui.learning.serves"
-        reason = version.gate.get("reason")
-        verdict = tr(reason, **version.gate.get("params", {})) if reason else ""
-        self._end(f"{tr(code, version=version.id)}. {verdict}".strip())
+        self._end(f"{tr(code, version=version.id)}. {verdict(version)}".strip())
 
     def show_measured(self, found: Mapping[str, Any]) -> None:
         """The learning curve is measured."""

@@ -16,6 +16,7 @@ from mmreview.ui import theme
 from mmreview.ui.dialogs.dialog import Dialog, Well, note
 from mmreview.ui.dialogs.table import SERVES, quiet_table
 from mmreview.ui.theme import UNIT
+from mmreview.ui.verdict import verdict
 
 _COLUMNS = (
     "id", "role", "parent", "corrections", "fused", "image", "text", "clinical", "made", "verdict"
@@ -108,7 +109,7 @@ class VersionsDialog(Dialog):
     def _on_selected(self) -> None:
         chosen = self._selected()
         serving = next((v for v in self._versions if v.role is Role.CHAMPION), None)
-        self._said.setText(_verdict(chosen) if chosen is not None else tr("ui.versions.none"))
+        self._said.setText(verdict(chosen) if chosen is not None else tr("ui.versions.none"))
         self._promote.setEnabled(
             self._writable and chosen is not None and chosen.role is not Role.CHAMPION
         )
@@ -138,7 +139,7 @@ def _cells(version: Version) -> dict[str, str]:
         "corrections": f"{version.corrections:,}",
         **{name: share(auroc.get(name)) for name in _MODALITIES},
         "made": _moment(version.created_at),
-        "verdict": _verdict(version),
+        "verdict": verdict(version),
     }
 
 
@@ -148,11 +149,6 @@ def share(value: Any) -> str:
         return "—"
     text = f"{value:.3f}"
     return text[1:] if text.startswith("0") else text
-
-
-def _verdict(version: Version) -> str:
-    reason = version.gate.get("reason")
-    return tr(reason, **version.gate.get("params", {})) if reason else ""
 
 
 def _moment(at: str) -> str:

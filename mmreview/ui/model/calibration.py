@@ -13,7 +13,7 @@ from mmreview.ui.dialogs.dialog import note
 from mmreview.ui.dialogs.versions import share
 from mmreview.ui.model.reliability_plot import ReliabilityPlot
 from mmreview.ui.theme import UNIT
-from mmreview.ui.wording import modality
+from mmreview.ui.wording import modality, opinions
 
 _ALL = "all"
 
@@ -52,9 +52,9 @@ class CalibrationPage(QWidget):
         head = ["finding", "opinion", "said", "present", "perfect_low", "perfect_high", "cases"]
         rows = [
             [finding, opinion, *(str(number) for number in one)]
-            for finding, opinions in (self._metrics.get("reliability") or {}).items()
-            for opinion, bins in opinions.items()
-            for one in bins
+            for finding, curves in (self._metrics.get("reliability") or {}).items()
+            for opinion in opinions(curves)
+            for one in curves[opinion]
         ]
         return [head, *rows]
 
@@ -67,18 +67,18 @@ class CalibrationPage(QWidget):
         there = any(curves.values())
         self._empty.setVisible(not there)
         self._legend.setVisible(there)
-        for column, (opinion, bins) in enumerate(curves.items() if there else ()):
+        for column, opinion in enumerate(opinions(curves) if there else ()):
             title = QLabel(modality(opinion), self)
             title.setFont(theme.font(bold=True))
             plot = ReliabilityPlot(opinion, self)
-            plot.show_bins(bins)
+            plot.show_bins(curves[opinion])
             numbers = note(self._numbers(opinion), self)
             numbers.setObjectName(f"calibrationNumbers.{opinion}")
-            for row, widget in enumerate((title, plot, numbers)):
+            for row, widget in enumerate((title, numbers, plot)):
                 self._plots.addWidget(widget, row, column)
                 widget.show()
             self._plots.setColumnStretch(column, 1)
-        self._plots.setRowStretch(1, 1)
+        self._plots.setRowStretch(2, 1)
 
     def _numbers(self, opinion: str) -> str:
         if self._finding:

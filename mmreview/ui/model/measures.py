@@ -14,7 +14,7 @@ from mmreview.ui.dialogs.versions import share
 from mmreview.ui.model.numbers import between, difference
 from mmreview.ui.model.sheet import Cell, Column, Sheet
 from mmreview.ui.theme import UNIT
-from mmreview.ui.wording import modality, percent
+from mmreview.ui.wording import modality, opinions, percent
 
 _MEASURES = (
     "ap", "f1", "brier", "ece", "ece_perfect", "ece_adaptive", "ece_adaptive_perfect", "log_loss",
@@ -84,9 +84,9 @@ def _rows(metrics: Mapping[str, Any], only: str) -> list[Row]:
     if only:
         groups = {name: found for name, found in groups.items() if name == only}
     return [
-        (finding if at == 0 else "", opinion, measures)
-        for finding, opinions in groups.items()
-        for at, (opinion, measures) in enumerate(opinions.items())
+        (finding if at == 0 else "", opinion, found[opinion])
+        for finding, found in groups.items()
+        for at, opinion in enumerate(opinions(found))
     ]
 
 

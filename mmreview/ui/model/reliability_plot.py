@@ -13,7 +13,8 @@ from mmreview.ui import theme
 from mmreview.ui.theme import UNIT
 from mmreview.ui.wording import modality, percent
 
-_LEFT, _BOTTOM, _TOP, _RIGHT = 11 * UNIT, 9 * UNIT, 3 * UNIT, 3 * UNIT
+#: On the right half of the last number has to fit.
+_LEFT, _BOTTOM, _TOP, _RIGHT = 11 * UNIT, 9 * UNIT, 3 * UNIT, 5 * UNIT
 _DOT = 3.0
 
 

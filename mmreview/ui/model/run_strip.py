@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from mmreview.domain.progress import TrainingStep
 from mmreview.translation import tr
+from mmreview.ui.dialogs.dialog import note
 from mmreview.ui.text_line import TextLine, ThinProgress
 from mmreview.ui.theme import UNIT
 from mmreview.ui.wording import percent
@@ -23,7 +24,9 @@ class RunStrip(QWidget):
         super().__init__(parent)
         self.setObjectName("runStrip")
         self._said = TextLine(parent=self)
-        self._said.setObjectName("runSaid")
+        self._said.setObjectName("runStep")
+        self._ended = note("", self)
+        self._ended.setObjectName("runSaid")
         self._bar = ThinProgress(self)
         self._bar.setObjectName("runProgress")
         self._bar.setAccessibleName(tr("ui.model.run.progress"))
@@ -38,6 +41,7 @@ class RunStrip(QWidget):
         layout.setHorizontalSpacing(3 * UNIT)
         layout.setVerticalSpacing(UNIT)
         layout.addWidget(self._said, 0, 0)
+        layout.addWidget(self._ended, 0, 0)
         layout.addWidget(self._bar, 1, 0)
         layout.addWidget(self._cancel, 0, 1, 2, 1)
         layout.setColumnStretch(0, 1)
@@ -46,8 +50,7 @@ class RunStrip(QWidget):
     def show_step(self, step: TrainingStep | None, began: float) -> None:
         """A round that began at ``began`` (monotonic seconds) is at ``step``, or waits."""
         self.show()
-        self._bar.show()
-        self._cancel.show()
+        self._show_running(True)
         if step is None:
             self._bar.setValue(0)
             self._said.set_text(tr("ui.model.run.waiting"), role="muted")
@@ -65,9 +68,16 @@ class RunStrip(QWidget):
     def show_end(self, said: str, *, bad: bool = False) -> None:
         """A round is over."""
         self.show()
-        self._bar.hide()
-        self._cancel.hide()
-        self._said.set_text(said, role="bad" if bad else "muted")
+        self._show_running(False)
+        self._ended.setText(said)
+        self._ended.setAccessibleName(said)
+        self._ended.setProperty("bad", bad)
+        self._ended.style().polish(self._ended)
+
+    def _show_running(self, running: bool) -> None:
+        for widget in (self._said, self._bar, self._cancel):
+            widget.setVisible(running)
+        self._ended.setVisible(not running)
 
 
 def _duration(seconds: float) -> str:

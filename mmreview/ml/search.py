@@ -36,6 +36,8 @@ Floats = NDArray[np.float64]
 _INNER_FOLDS = 3
 #: How sure it must be that a candidate is better than what serves, both tails together.
 _LEVEL = 0.95
+#: The scatter of fewer patient groups than this says too little to be sure of anything.
+_LEAST_GROUPS = 10
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def gap_of(
     truth: Floats, reference: Floats, other: Floats, groups: NDArray[np.str_]
 ) -> tuple[float, float]:
     """By how much ``other`` has the lower log-loss, the mean over findings of the mean over cases,
-    and its standard error over patient groups."""
+    and its standard error over patient groups (infinite where these are too few to tell)."""
     known = ~np.isnan(truth) & ~np.isnan(reference) & ~np.isnan(other)
     labels = known.sum(axis=0)
     if not labels.any():
@@ -167,7 +169,11 @@ def gap_of(
     measured = int((labels > 0).sum())
     _, member = np.unique(groups, return_inverse=True)
     by_group = np.bincount(member, weights=left.sum(axis=1) / measured)
-    return float(means.sum() / measured), float(np.sqrt(np.square(by_group).sum()))
+    count = len(np.unique(member[known.any(axis=1)]))
+    gap = float(means.sum() / measured)
+    if count < _LEAST_GROUPS:
+        return gap, np.inf
+    return gap, float(np.sqrt(np.square(by_group).sum() * count / (count - 1)))
 
 
 def _decided(

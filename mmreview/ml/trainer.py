@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,12 @@ from mmreview.domain.findings import ExclusiveGroup, Exclusivity
 from mmreview.domain.labels import LabelTable
 from mmreview.domain.ports import Predictor, TrainingRequest, TrainingResult
 from mmreview.domain.progress import Progress, TrainingStep
-from mmreview.domain.versions import GateVerdict, LambdaChoice, Version
+from mmreview.domain.versions import LambdaChoice, Version
 from mmreview.ml import bundle as bundles
 from mmreview.ml import device as devices
-from mmreview.ml import evaluation, gate
+from mmreview.ml import evaluation
 from mmreview.ml.bundle import Bundle
+from mmreview.ml.champion import Champion, champion_of, judged
 from mmreview.ml.encoders.card import PARTS
 from mmreview.ml.exclusive import Group
 from mmreview.ml.fusion import AUTO, FUSIONS, fusion_named, reads_parts
@@ -39,7 +40,7 @@ from mmreview.ml.pairing import PairEvidence, described, learn_pairs
 from mmreview.ml.plans import HeadPlan
 from mmreview.ml.predictor import BundlePredictor
 from mmreview.ml.prepared import Shelf
-from mmreview.ml.recipe import Ancestor, Fitted, Recipe, Step, fit
+from mmreview.ml.recipe import Fitted, Recipe, Step, fit
 from mmreview.ml.remarks import remarks
 from mmreview.ml.samples import (
     CachedFeatures,
@@ -61,15 +62,6 @@ Floats = NDArray[np.float64]
 _SEARCH_AGAIN = 1.5
 #: The share of a round that is done when a search for the fusion is.
 _SEARCHED = 0.9
-
-
-@dataclass(frozen=True)
-class _Parent:
-    """The champion's bundle with its columns in the order of the request's findings."""
-
-    bundle: Bundle
-    ancestor: Ancestor
-    sha256: str
 
 
 class FusionTrainer:
@@ -145,7 +137,7 @@ class FusionTrainer:
         if found is not None:
             measured["search"] = found.table
         yield TrainingStep("training.phase.measuring", 0.97)
-        verdict = _judge(request, samples, fitted, audit, parent)
+        verdict = judged(request, samples, fitted, audit, parent)
         yield TrainingStep("training.phase.measuring", 0.99)
         card = self._card(request, recipe, samples, fitted, parent, measured)
         fold_of = dict(zip(samples.keys.tolist(), fitted.folds.tolist(), strict=True))
@@ -164,7 +156,7 @@ class FusionTrainer:
                 return samples
             yield TrainingStep("training.phase.reading", begun + 0.09 * share * (begun == 0))
 
-    def _reads_parts(self, request: TrainingRequest, parent: _Parent | None) -> bool:
+    def _reads_parts(self, request: TrainingRequest, parent: Champion | None) -> bool:
         """Whether this round, or the version that it is compared with, looks at parts; a search
         does if they are there."""
         if request.fusion == AUTO:
@@ -177,7 +169,7 @@ class FusionTrainer:
         if fusion != AUTO and fusion_named(fusion).reads == PARTED:
             self._features.want_parts()
 
-    def _parent(self, request: TrainingRequest) -> _Parent | None:
+    def _parent(self, request: TrainingRequest) -> Champion | None:
         """The champion's bundle, if it can be read and its encoders are today's."""
         if request.parent is None or request.parent_folder is None:
             return None
@@ -187,10 +179,7 @@ class FusionTrainer:
             self._check_encoders(bundle, version.id)
         except BundleInvalid:
             return None
-        order = {name: t for t, name in enumerate(bundle.card["findings"])}
-        columns = np.array([order.get(name, -1) for name in request.findings])
-        models = tuple(_rearranged(model, columns) for model in bundle.models)
-        return _Parent(bundle, Ancestor(models, bundle.fold_of), version.sha256)
+        return champion_of(bundle, request.findings, sha256=version.sha256)
 
     def _check_encoders(self, bundle: Bundle, version: int) -> None:
         """A version from before the project had a further modality still answers without it."""
@@ -204,7 +193,7 @@ class FusionTrainer:
                 raise BundleInvalid("error.bundle_other_encoder", version=version, modality=m)
 
     @staticmethod
-    def _recipe(request: TrainingRequest, parent: _Parent | None) -> Recipe:
+    def _recipe(request: TrainingRequest, parent: Champion | None) -> Recipe:
         """A routine round keeps the parent's plan, and its regularisation until the labels have
         grown; a search starts from what the parent is."""
         fusion = request.fusion
@@ -224,7 +213,7 @@ class FusionTrainer:
 
     def _card(
         self, request: TrainingRequest, recipe: Recipe, samples: Samples, fitted: Fitted,
-        parent: _Parent | None, measured: Mapping[str, Any],
+        parent: Champion | None, measured: Mapping[str, Any],
     ) -> dict[str, Any]:
         model = fitted.models[0]
         seen = list(samples.modalities)
@@ -405,83 +394,3 @@ def _per_finding(model: Model, findings: tuple[str, ...]) -> dict[str, dict[str,
         name: dict(zip(model.modalities, column, strict=True))
         for name, column in zip(findings, columns, strict=True)
     }
-
-
-def _rearranged(model: Model, columns: NDArray[np.intp]) -> Model:
-    """A model with its findings in another order; one it does not know (-1) has no opinion."""
-    known = columns >= 0
-    heads = {
-        m: replace(
-            head,
-            weights=np.where(known, head.weights[:, columns], 0).astype(np.float32),
-            bias=np.where(known, head.bias[columns], 0.0),
-            taught=known & head.taught[columns],
-        )
-        for m, head in model.heads.items()
-    }
-    calibrations = {
-        m: replace(c, slope=c.slope[columns], offset=c.offset[columns])
-        for m, c in model.calibrations.items()
-    }
-    fusion = model.fusion.rearranged(columns)
-    prior = np.where(known, model.prior[columns], np.nan)
-    groups = tuple(
-        replace(head, group=moved)
-        for head in model.groups
-        if (moved := head.group.rearranged(columns)) is not None
-    )
-    return Model(model.modalities, heads, calibrations, prior, fusion, groups)
-
-
-def _judge(
-    request: TrainingRequest, samples: Samples, fitted: Fitted, audit: Samples,
-    parent: _Parent | None,
-) -> GateVerdict:
-    """Challenger against champion on the audit partition, or across folds."""
-    on_audit = gate.big_enough(audit.judged)
-    basis = "audit" if on_audit else "cross_validation"
-    cases = len(audit) if on_audit else len(samples)
-    if request.parent is None:
-        return gate.first(basis, cases)
-    if parent is None:
-        return gate.incomparable(basis, cases)
-    models = parent.ancestor.models
-    if on_audit:
-        mine, theirs = (
-            model.opinions(audit.features, audit.present).probabilities["fused"]
-            for model in (fitted.models[0], models[0])
-        )
-        bout = gate.Bout(audit.judged, mine, theirs, audit.groups, None, basis)
-    else:
-        assert fitted.held_out is not None
-        mine = fitted.held_out.probabilities["fused"]
-        theirs = _unseen(parent.ancestor, samples)
-        truth = _unchanged(samples, request.parent_table)
-        bout = gate.Bout(truth, mine, theirs, samples.groups, fitted.folds, basis)
-    return gate.judge(bout, seed=request.seed)
-
-
-def _unchanged(samples: Samples, known: LabelTable | None) -> Floats:
-    """The truths that judge, less the labels that are not what the champion learned."""
-    if known is None:
-        return samples.judged
-    row_of = {key: row for row, key in enumerate(known.keys.tolist())}
-    rows = np.array([row_of.get(key, -1) for key in samples.keys.tolist()])
-    before = np.where((rows >= 0)[:, None], known.targets[rows], np.nan)
-    changed = ~np.isnan(before) & (before != samples.targets)
-    return np.where(changed, np.nan, samples.judged)
-
-
-def _unseen(ancestor: Ancestor, samples: Samples) -> Floats:
-    """(n, findings) fused probabilities of the parent, by a model of it that never saw the case's
-    patient: the twin of the patient's fold, the whole for new patients."""
-    known = ancestor.folds_by_group(samples)
-    rows = zip(samples.keys.tolist(), samples.groups.tolist(), strict=True)
-    fold = np.array([ancestor.fold_of.get(key, known.get(group, -1)) for key, group in rows])
-    result = np.full(samples.targets.shape, np.nan)
-    for value in np.unique(fold):
-        inside = fold == value
-        part = samples.take(inside)
-        opinions = ancestor.models[1 + int(value)].opinions(part.features, part.present)
-        result[inside] = opinions.probabilities["fused"]
-    return result

@@ -17,7 +17,7 @@ from mmreview.domain.predictions import jensen_shannon_bits, sigmoid
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml import bundle as bundles
 from mmreview.ml import device as devices
-from mmreview.ml import trainer as trainer_room
+from mmreview.ml.champion import unseen
 from mmreview.ml.fusion import AUTO, FUSIONS, reads_parts
 from mmreview.ml.fusion.additive import AdditiveFusion
 from mmreview.ml.plans import HeadPlan
@@ -447,12 +447,24 @@ def test_a_parent_is_measured_by_a_model_that_never_saw_the_patient(make_world, 
     bundle = bundles.read(rounds.folder / version.folder, version=1, sha256=version.sha256)
     ancestor = Ancestor(bundle.models, bundle.fold_of)
     samples = run(gather(world.features, world.table(), Partition.TRAIN))
-    unseen = trainer_room._unseen(ancestor, samples)
+    said = unseen(ancestor, samples)
     for row, key in enumerate(samples.keys.tolist()):
         one = samples.take(np.array([row]))
         twin = bundle.models[1 + bundle.fold_of[key - key % 2]]
         expected = twin.opinions(one.features, one.present).probabilities["fused"][0]
-        np.testing.assert_allclose(unseen[row], expected, atol=1e-6)
+        np.testing.assert_allclose(said[row], expected, atol=1e-6)
+
+
+def test_few_patients_prove_nothing(make_world, make_rounds):
+    """However many cases they have, and however much better another candidate looks."""
+    world = make_world(cases=60, findings=2)
+    serving, other = Candidate("mixture"), Candidate("average")
+    for patients, chosen in ((1, serving), (4, serving), (30, other)):
+        world.groups = tuple(f"patient {i % patients}" for i in range(60))
+        samples = run(gather(world.features, world.table(), Partition.TRAIN))
+        even = np.full(samples.targets.shape, 0.5)
+        better = np.where(samples.targets == 1, 0.6, 0.4)
+        assert choose(samples, {serving: even, other: better}, serving) == chosen
 
 
 def test_a_plan_leaves_a_part_of_the_features_out_and_stays(make_world, make_rounds):

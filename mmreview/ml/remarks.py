@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.heads import LEAST, Head
 from mmreview.ml.samples import Samples
 
@@ -40,6 +41,17 @@ def remarks(
         names = ", ".join(lacking[:_NAMED]) + (f" (+{more})" if more > 0 else "")
         found.append({"code": "remark.not_learned", "params": {"findings": names, "least": LEAST}})
     return found
+
+
+def weight_unused(
+    weight: LambdaChoice, fusion: str, weights: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """A remark where a weight was set by hand (now, or for a version before) and the ``fusion``
+    has none; ``weights`` are those that serve."""
+    if weight.mode != "manual" or weights:
+        return []
+    value = f"{weight.value:g}"
+    return [{"code": "remark.weight_unused", "params": {"fusion": fusion, "value": value}}]
 
 
 def _all_alike(samples: Samples, modality: str) -> bool:

@@ -41,7 +41,7 @@ from mmreview.ml.plans import HeadPlan
 from mmreview.ml.predictor import BundlePredictor
 from mmreview.ml.prepared import Shelf
 from mmreview.ml.recipe import Fitted, Recipe, Step, fit
-from mmreview.ml.remarks import remarks
+from mmreview.ml.remarks import remarks, weight_unused
 from mmreview.ml.samples import (
     CachedFeatures,
     Samples,
@@ -133,7 +133,10 @@ class FusionTrainer:
             yield TrainingStep("training.phase.measuring", 0.95)
         pairs = yield from _pairs(samples, fitted, seed=request.seed)
         measured["pairs"] = described(pairs)
-        measured["remarks"] = remarks(samples, fitted.models[0].heads, request.findings)
+        measured["remarks"] = [
+            *remarks(samples, fitted.models[0].heads, request.findings),
+            *weight_unused(request.weight, recipe.fusion, fitted.models[0].fusion.whole.weights),
+        ]
         if found is not None:
             measured["search"] = found.table
         yield TrainingStep("training.phase.measuring", 0.97)

@@ -7,18 +7,22 @@ that corrections made meanwhile start the next round once.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
 from mmreview.domain.changes import ChampionChanged
-from mmreview.domain.errors import TooFewLabels, message_of
+from mmreview.domain.errors import MmreviewError, TooFewLabels, message_of
 from mmreview.domain.progress import TrainingStep
 from mmreview.domain.versions import Role, Version
 from mmreview.services.desk import Desk
 from mmreview.services.learning import AUTO, TrainingOptions
 from mmreview.tasks.runner import RunnerBase
 from mmreview.tasks.task import Lane, Task
+
+#: The share of a round that is done when what its fusion reads had to be encoded first.
+_ENCODED = 0.7
 
 
 class Training(QObject):
@@ -108,7 +112,7 @@ class Training(QObject):
         self.began, self.step = time.monotonic(), None
         self._task = self._runner.submit(
             Lane.LEARNING,
-            lambda: self._desk.learning.train(actor=self._reader(), options=options),
+            lambda: self._round(options),
             name="ui.task.searching" if searching else "ui.task.training",
             on_progress=self._on_stepped,
             on_done=self._on_trained,
@@ -116,6 +120,28 @@ class Training(QObject):
             on_cancelled=self._on_cancelled,
         )
         self.started.emit(searching)
+
+    def _round(self, options: TrainingOptions) -> Generator[TrainingStep, None, Version]:
+        """A round. Where its fusion reads more than is encoded (parts of images and reports),
+        that is encoded first: a window cannot send its reader to the command line."""
+        learning, actor = self._desk.learning, self._reader()
+        try:
+            return (yield from learning.train(actor=actor, options=options))
+        except MmreviewError as error:
+            if error.code != "error.parts_missing":
+                raise
+        learning.prepare(options)
+        for step in self._desk.predicting.encode_all():
+            share = step.done / step.total if step.total else 0.0
+            yield TrainingStep("training.phase.encoding", _ENCODED * share)
+        again = learning.train(actor=actor, options=options)
+        while True:
+            try:
+                each = next(again)
+            except StopIteration as done:
+                version: Version = done.value
+                return version
+            yield replace(each, fraction=_ENCODED + (1.0 - _ENCODED) * each.fraction)
 
     def _on_stepped(self, step: TrainingStep) -> None:
         self.step = step

@@ -110,6 +110,7 @@ class WeightPanel(QWidget):
         elif usable and model is not None:
             self._shares.show_weights(weights)
             self._shares.set_marks({m: _marks(model, m) for m in weights})
+        self._show_tips()
         self._show_what_if(False)
         self._show_serving()
 
@@ -150,9 +151,12 @@ class WeightPanel(QWidget):
         """Say why when the slider is of no use on this case."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.EnabledChange:
-            code = "ui.weight.drag_tip" if self.isEnabled() else "ui.weight.not_here"
-            self._slider.setToolTip(tr(code))
-            self.setToolTip("" if self.isEnabled() else tr("ui.weight.not_here"))
+            self._show_tips()
+
+    def _show_tips(self) -> None:
+        here = self.isEnabled() or not self._weights  # without weights the strip says so itself
+        self._slider.setToolTip(tr("ui.weight.drag_tip" if here else "ui.weight.not_here"))
+        self.setToolTip("" if here else tr("ui.weight.not_here"))
 
     @property
     def _has_shares(self) -> bool:

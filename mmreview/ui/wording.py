@@ -33,8 +33,8 @@ def fraction(value: float, digits: int = 2) -> str:
 
 
 def signed(logit: float) -> str:
-    """A logit with its sign, a real minus: ``−0.44``."""
-    return f"{logit:+.2f}".replace("-", "−")
+    """A logit with its sign, a real minus: ``−0.44``; what is next to nothing has none."""
+    return f"{logit:+.2f}".replace("-", "−") if round(logit, 2) else "0.00"
 
 
 def clock(at: str) -> str:

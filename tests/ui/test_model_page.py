@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QTableWidget, QWidget
 
+from mmreview.domain.errors import MmreviewError
 from mmreview.services.learning import AUTO
 from mmreview.tasks.task import Lane
 
@@ -98,3 +99,42 @@ def test_the_learning_curve_is_measured_when_asked_and_kept(window):
     again.show_page("curve")
     assert again.findChild(QWidget, "curvePlot").isVisible()
     again.close()
+
+
+def test_what_a_fusion_reads_and_nobody_has_encoded_is_encoded_first(window, opener, monkeypatch):
+    """A window cannot send its reader to the command line, which the open project would refuse."""
+    features, real = opener.features, opener.trainer.train
+    prepared = []
+
+    def prepare(fusion):
+        prepared.append(fusion)
+        features.encoded = set()
+
+    def train(request):
+        if features.encoded is None or len(features.encoded) < 6:
+            raise MmreviewError("error.parts_missing", fusion=request.fusion, count=6)
+        return (yield from real(request))
+
+    monkeypatch.setattr(opener.trainer, "prepare", prepare, raising=False)
+    monkeypatch.setattr(opener.trainer, "train", train)
+    steps = []
+    window.session.training.stepped.connect(steps.append)
+    window.session.training.train_with("soft")
+    assert prepared == ["soft"] and len(features.encoded) == 6
+    phases = [step.phase for step in steps]
+    assert phases.index("training.phase.encoding") < phases.index("training.phase.fitting")
+    fractions = [step.fraction for step in steps]
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
+    assert len(window.session.desk.learning.versions()) == 2
+
+
+def test_keys_go_from_the_sections_to_their_page(window):
+    dialog = open_page(window)
+    dialog.show_page("measures")
+    dialog.findChild(QWidget, "modelSections").setFocus()
+    names = []
+    for _ in range(2):
+        QTest.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
+        names.append(dialog.focusWidget().objectName())
+    dialog.close()
+    assert names == ["modelFinding", "modelTable"]

@@ -157,3 +157,13 @@ def test_three_sliders_stand_in_the_narrowest_middle(panel, qtbot):
     for line in panel._shares._values.values():
         assert line.width() >= line.sizeHint().width()
     assert all(share(panel, m).width() >= 44 for m in THREE.weights)
+
+
+def test_of_a_fusion_without_a_weight_the_strip_is_reason_enough(panel):
+    panel.setEnabled(False)
+    assert "every modality" in panel.toolTip()
+    panel.show_model(ServingModel(8, "gmu", {}, {}, {}))
+    assert "Version 8 (gmu) fuses without a weight to move." in said(panel)
+    assert panel.toolTip() == ""
+    panel.show_model(MODEL)
+    assert "every modality" in panel.toolTip()

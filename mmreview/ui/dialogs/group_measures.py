@@ -23,6 +23,7 @@ from mmreview.ui.dialogs.choice_field import ChoiceField
 from mmreview.ui.dialogs.dialog import Well
 from mmreview.ui.dialogs.table import quiet_table
 from mmreview.ui.dialogs.versions import share
+from mmreview.ui.model.numbers import between, difference
 from mmreview.ui.theme import UNIT
 from mmreview.ui.wording import modality
 
@@ -143,19 +144,13 @@ class GroupMeasures(QWidget):
 def _cells(row: Row) -> dict[str, str]:
     interval = (row.get("intervals") or {}).get("accuracy")
     ahead = (row.get("difference") or {}).get("accuracy")
-    less = ""
-    if ahead is not None:
-        value, low, high = (
-            f"{v:+.3f}".replace("0.", ".", 1).replace("-", "−") for v in ahead
-        )
-        less = f"{value} ({low} – {high})"
     loss = row.get("log_loss")
     cells = {
         "opinion": modality(row["opinion"]),
-        "interval": "" if interval is None else f"{share(interval[0])} – {share(interval[1])}",
+        "interval": between(interval),
         "log_loss": "—" if loss is None else f"{loss:.3f}",
         "ece": f"{share(row.get('ece'))} / {share(row.get('ece_perfect'))}",
-        "fused_less": less,
+        "fused_less": difference(ahead),
     }
     return {name: cells[name] if name in cells else share(row.get(name)) for name in _COLUMNS}
 

@@ -49,6 +49,7 @@ class ModelDialog(Dialog):
         self._running = False
         self._writable = True
         self._version: Version | None = None
+        self._make_top()  # first: keys go from the sections to their page
         self._measures = MeasuresPage(self)
         self._tried = TriedPage(self)
         self._calibration = CalibrationPage(self)
@@ -56,7 +57,6 @@ class ModelDialog(Dialog):
         self._curve.measureWanted.connect(self.curveWanted)
         self._fusions = FusionsPage(self, fusions)
         self._fusions.trainWanted.connect(self._on_train_wanted)
-        self._make_top()
         self._stack = QStackedWidget(self)
         pages = (self._measures, self._tried, self._calibration, self._curve, self._fusions)
         for page in pages:

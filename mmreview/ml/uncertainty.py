@@ -29,8 +29,8 @@ _DRAWS, _FEWEST = 500, 100
 #: Weights (draws × cases) that are worked on at once at most.
 _WEIGHTS = 200_000
 _LEVEL = 0.95
-#: Labels together above which micro rows get no intervals.
-_MICRO = 20_000
+#: Labels together above which micro rows get no intervals, and weights (draws × labels) of one.
+_MICRO, _TOGETHER = 20_000, 2_500_000
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ def add_micro_intervals(
     if not 0 < len(rows_of) <= _MICRO:
         return
     truth = trial.truth[:, chosen][rows_of, columns_of]
-    drawn = draws(trial.groups, seed)
+    # So many that a cancel does not wait for one row.
+    drawn = draws(trial.groups, seed)[:, : max(_FEWEST, _TOGETHER // len(rows_of))]
     strata = np.zeros(len(trial.truth), int) if trial.strata is None else trial.strata
     row_of = {("micro", row["opinion"]): row for row in rows}
     found: dict[str, dict[str, Floats]] = {}

@@ -222,7 +222,10 @@ def _second_stages(
         calibrations = {}
         for m in samples.modalities:
             logits, truth = heads[m].held_out[inside], truths[m][inside]
-            calibrations[m] = calibrate(logits, truth, (~np.isnan(truth)).astype(np.float64))
+            calibrations[m] = calibrate(
+                logits, truth, (~np.isnan(truth)).astype(np.float64),
+                like=models[0].calibrations[m] if models else None,
+            )
             yield Step(calibrating, 0.8 + 0.2 * index / (1 + count))
         materials = bench.materials(calibrations, np.nan_to_num(prior), inside)
         first = first or materials

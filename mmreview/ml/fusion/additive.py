@@ -19,7 +19,8 @@ from mmreview.ml.calibration import sigmoid
 
 Floats = NDArray[np.float64]
 
-_LEAST = 1e-300
+#: Log-odds further out are certainty in any case.
+_FAR = 300.0
 
 
 @dataclass(frozen=True)
@@ -134,10 +135,14 @@ def soften(evidence: Floats, prior: Floats, doubt: Floats) -> Floats:
     """(n, findings) evidence of opinions that speak of something else with probability ``doubt``
     (findings,): ``(1 - doubt) · opinion + doubt · prior``, as evidence. It leaves weak evidence
     nearly as it is and bounds what is strong; where there is no doubt it is the same."""
-    believed = prior + evidence
-    up = (1 - doubt) * sigmoid(believed) + doubt * sigmoid(prior)
-    down = (1 - doubt) * sigmoid(-believed) + doubt * sigmoid(-prior)
-    softened = np.log(np.maximum(up, _LEAST)) - np.log(np.maximum(down, _LEAST)) - prior
+    if not doubt.any():
+        return evidence
+    # Both chances times (1 + odds): one exponential and one logarithm a number.
+    odds = np.exp(np.clip(prior + evidence, -_FAR, _FAR))
+    blank = sigmoid(prior)
+    up = (1 - doubt) * odds + doubt * blank * (1 + odds)
+    down = (1 - doubt) + doubt * sigmoid(-prior) * (1 + odds)
+    softened = np.log(up / down) - prior
     return np.where(doubt > 0, softened, evidence)
 
 

@@ -58,9 +58,12 @@ class Mixture(Fusion):
         if len(material.modalities) == 1 or weight.mode == "manual":
             return fitted(material, shares, weight=weight)
         doubted = _doubted(material, np.full(shares.shape[1], _DOUBT))
-        belief = _belief_in_sum(material, shares, doubted)
+        numbers = np.unique(material.folds)
+        # All rows, then all but each fold's.
+        rows = np.vstack([np.ones(len(material.truth), bool), material.folds != numbers[:, None]])
+        summed, *crossed = _sums(doubted, rows)
         yield
-        summed = _sum(doubted, np.ones(len(material.truth), bool))
+        belief = _belief_in_sum(material, shares, doubted, dict(zip(numbers, crossed, strict=True)))
         coefficients = (1 - belief) * shares + belief * summed
         sums = coefficients.sum(axis=0)
         doubt = belief * _DOUBT
@@ -74,14 +77,17 @@ def _doubted(material: Material, doubt: Floats) -> Material:
     return replace(material, evidence=softened)
 
 
-def _belief_in_sum(material: Material, shares: Floats, doubted: Material) -> Floats:
-    """(findings,) w; 0 where fewer than two modalities have a head."""
+def _belief_in_sum(
+    material: Material, shares: Floats, doubted: Material, crossed: dict[int, Floats]
+) -> Floats:
+    """(findings,) w; 0 where fewer than two modalities have a head. ``crossed`` are the sum's
+    coefficients for each fold, which has not taught them."""
     signals, softened = evidence(material), evidence(doubted)
     several = heard(material).sum(axis=0) > 1
     summed = np.zeros(material.truth.shape)
-    for fold in np.unique(material.folds):
+    for fold, coefficients in crossed.items():
         inside = material.folds == fold
-        summed[inside] = _pooled(_sum(doubted, ~inside), softened[:, inside])
+        summed[inside] = _pooled(coefficients, softened[:, inside])
     gaps = log_losses(material, _pooled(shares, signals)) - log_losses(material, summed)
     middle, spread = pooled(
         *differences(np.where(several, gaps, np.nan), material), material.families
@@ -90,24 +96,30 @@ def _belief_in_sum(material: Material, shares: Floats, doubted: Material) -> Flo
     return np.where(several, sure, 0.0)
 
 
-def _sum(material: Material, rows: NDArray[np.bool_]) -> Floats:
-    """(modalities, findings) coefficients of the sum of evidence, as ``rows`` teach them."""
+def _sums(material: Material, rows: NDArray[np.bool_]) -> Floats:
+    """(sets, modalities, findings) coefficients of the sum of evidence, as each of the ``rows``
+    (sets, n) teaches them."""
     shares = np.sqrt(skill(material, rows))
-    shares /= shares.sum(axis=0)
-    mean = _pooled(shares, evidence(material))
-    gain = np.ones(material.truth.shape[1])
+    shares /= shares.sum(axis=1, keepdims=True)
+    signals = evidence(material)
+    gain = np.ones((len(rows), material.truth.shape[1]))
     several = heard(material).sum(axis=0) > 1
     for family in np.unique(material.families):
         columns = (material.families == family) & several
-        known = rows[:, None] & columns & ~np.isnan(material.truth)
-        if known.any():
-            prior = np.broadcast_to(material.prior, known.shape)[known]
-            slope, _ = fit_scale(
-                mean[known][:, None], material.truth[known][:, None],
-                np.ones((int(known.sum()), 1)), base=prior[:, None],
-            )
-            gain[columns] = max(float(slope[0]), 0.0)
-    return gain * shares
+        labelled = columns & ~np.isnan(material.truth)
+        start = None
+        for index, chosen in enumerate(rows):
+            known = chosen[:, None] & labelled
+            if known.any():
+                mean = _pooled(shares[index], signals)
+                prior = np.broadcast_to(material.prior, known.shape)[known]
+                slope, offset = fit_scale(
+                    mean[known][:, None], material.truth[known][:, None],
+                    np.ones((int(known.sum()), 1)), base=prior[:, None], start=start,
+                )
+                start = start or (slope, offset)  # the next sets are most of the first
+                gain[index, columns] = max(float(slope[0]), 0.0)
+    return gain[:, None] * shares
 
 
 def _pooled(coefficients: Floats, signals: Floats) -> Floats:

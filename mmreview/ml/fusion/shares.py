@@ -33,18 +33,21 @@ def evidence(material: Material) -> Floats:
 def log_losses(material: Material, signal: Floats) -> Floats:
     """(…, n, findings) log-loss of opinions that move the belief by ``signal``; NaN unlabelled."""
     logits = signal + material.prior
-    return np.logaddexp(0.0, logits) - material.truth * logits
+    # log(1 + e^z) from parts that numpy has fast versions of
+    certain = np.maximum(logits, 0.0)
+    return np.log1p(np.exp(-np.abs(logits))) + certain - material.truth * logits
 
 
 def skill(material: Material, rows: NDArray[np.bool_]) -> Floats:
-    """(modalities, findings): by how much each opinion's mean log-loss on ``rows`` is below the
-    prior's, as shares of their sum; even where none is."""
-    known = np.maximum((~np.isnan(material.truth[rows])).sum(axis=0), 1)
+    """(…, modalities, findings): by how much each opinion's mean log-loss on ``rows`` (…, n) is
+    below the prior's, as shares of their sum; even where none is."""
+    known = ~np.isnan(material.truth)
+    chosen = rows.astype(np.float64)
     signals = evidence(material)
-    loss = np.nansum(log_losses(material, signals)[:, rows], axis=1) / known
-    nothing = np.nansum(log_losses(material, np.zeros(signals.shape[1:]))[rows], axis=0) / known
-    gained = np.maximum(nothing - loss, 0.0)
-    total = gained.sum(axis=0)
+    gains = log_losses(material, np.zeros(signals.shape[1:])) - log_losses(material, signals)
+    gained = np.stack([chosen @ each for each in np.where(known, gains, 0.0)], axis=-2)
+    gained = np.maximum(gained / np.maximum(chosen @ known, 1.0)[..., None, :], 0.0)
+    total = gained.sum(axis=-2, keepdims=True)
     return np.where(total > 1e-9, gained / np.where(total > 1e-9, total, 1.0), 1 / len(signals))
 
 

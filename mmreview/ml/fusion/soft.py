@@ -71,24 +71,31 @@ def differences(gaps: Floats, material: Material) -> tuple[Floats, Floats]:
     of them have the rarer kind of label: a hundred patients without a finding and two with it are
     a sample of two. NaN mean and infinite variance where that is less than two.
     """
-    findings = gaps.shape[1]
-    means, variances = np.full(findings, np.nan), np.full(findings, np.inf)
-    for t in range(findings):
-        rows = np.flatnonzero(~np.isnan(gaps[:, t]))
-        truth, groups = material.truth[rows, t], material.groups[rows]
-        rarer = min(len(np.unique(groups[truth == kind])) for kind in (0.0, 1.0))
-        if rarer < 2:
-            continue
-        rate = truth.mean()
-        _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-        entropy = -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)
-        values = gaps[rows, t] / entropy
-        weights = 1.0 / np.sqrt(sizes)[member]
-        means[t] = (weights * values).sum() / weights.sum()
-        sums = np.bincount(member, weights=weights * (values - means[t]))
-        spread = (sums**2).sum() / weights.sum() ** 2 * rarer / (rarer - 1)
-        variances[t] = max(spread, 1e-12) * _WIDEN**2
-    return means, variances
+    known = ~np.isnan(gaps)
+    number, findings = int(material.groups.max(initial=-1)) + 1, gaps.shape[1]
+    cell = material.groups[:, None] * findings + np.arange(findings)
+
+    def summed(values: NDArray) -> Floats:
+        """(groups, findings) sums of (n, findings) values."""
+        flat = np.bincount(cell.ravel(), values.ravel(), minlength=number * findings)
+        return flat.reshape(number, findings)
+
+    present = known & (material.truth == 1)
+    sizes, hits = summed(known), summed(present)
+    rarer = np.minimum((hits > 0).sum(axis=0), (hits < sizes).sum(axis=0))
+    enough = rarer > 1
+    rarer = np.where(enough, rarer, 2)
+    rate = np.where(enough, hits.sum(axis=0) / np.maximum(sizes.sum(axis=0), 1), 0.5)
+    entropy = -rate * np.log(rate) - (1 - rate) * np.log(1 - rate)
+    values = np.where(known, gaps, 0.0) / entropy
+    weights = 1.0 / np.sqrt(np.maximum(sizes, 1.0))
+    total = np.maximum((weights * sizes).sum(axis=0), 1e-12)
+    sums = summed(values)
+    means = (weights * sums).sum(axis=0) / total
+    squares = np.square(weights * (sums - sizes * means)).sum(axis=0)
+    spread = squares / total**2 * rarer / (rarer - 1)
+    variances = np.maximum(spread, 1e-12) * _WIDEN**2
+    return np.where(enough, means, np.nan), np.where(enough, variances, np.inf)
 
 
 def pooled(means: Floats, variances: Floats, families: NDArray[np.intp]) -> tuple[Floats, Floats]:

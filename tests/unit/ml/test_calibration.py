@@ -59,3 +59,17 @@ def test_unobserved_labels_do_not_count():
     assert fit_scale(logits, truth, observed)[0] == pytest.approx(
         fit_scale(logits, spoiled, observed)[0]
     )
+
+
+def test_where_newton_begins_changes_nothing():
+    rng = np.random.default_rng(5)
+    logits = 2 * rng.standard_normal((300, 4))
+    truth = (rng.random(logits.shape) < 1 / (1 + np.exp(-0.6 * logits - 0.3))).astype(float)
+    truth[rng.random(truth.shape) < 0.2] = np.nan
+    near = calibrate(logits[60:], truth[60:], np.ones_like(truth[60:]))
+
+    cold = calibrate(logits, truth, np.ones_like(truth))
+    warm = calibrate(logits, truth, np.ones_like(truth), like=near)
+
+    assert warm.slope == pytest.approx(cold.slope, abs=1e-6)
+    assert warm.offset == pytest.approx(cold.offset, abs=1e-6)

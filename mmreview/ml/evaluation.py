@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from mmreview.ml.exclusive import Group
 from mmreview.ml.fusion import FUSIONS
 from mmreview.ml.fusion.fusing import PARTED, Fusion, fit_each
 from mmreview.ml.recipe import Fitted, Recipe, fit, with_groups
+from mmreview.ml.relay import relay
 from mmreview.ml.reliability import curves as reliability_curves
 from mmreview.ml.samples import Samples
 
@@ -134,22 +136,11 @@ def judged(
     """How good unseen opinions are, as ``domain.ports.Trainer.evaluate`` says it."""
     truth, on = comparable(samples)
     trial = uncertainty.Trial(truth, unseen.opinions, samples.groups, unseen.folds)
+    nearly = Progress("progress.evaluate", 99, 100)
     measuring = _measured(trial, findings, seed=seed)
-    while True:
-        try:
-            next(measuring)
-        except StopIteration as done:
-            rows, together = done.value
-            break
-        yield Progress("progress.evaluate", 99, 100)
+    rows, together = yield from relay(measuring, lambda _: nearly)
     measuring_groups = group_metrics.measure_groups(trial, groups, findings, seed=seed)
-    while True:
-        try:
-            next(measuring_groups)
-        except StopIteration as done:
-            exclusive: list[dict[str, Any]] = done.value
-            break
-        yield Progress("progress.evaluate", 99, 100)
+    exclusive = yield from relay(measuring_groups, lambda _: nearly)
     return {
         "cases": int((~np.isnan(truth)).any(axis=1).sum()),
         "groups": len(np.unique(samples.groups)),
@@ -175,16 +166,14 @@ def unseen_opinions(
     for fold in range(count):
         inside = outer == fold
         work = _outer_fold(samples.take(~inside), samples.take(inside), recipe)
-        while True:
-            try:
-                share = next(work)
-            except StopIteration as done:
-                opinions: Mapping[str, Floats] = done.value
-                break
-            yield Progress("progress.evaluate", round(5 + 94 * (fold + share) / count), 100)
+        opinions = yield from relay(work, partial(_of_fold, fold, count))
         for name, values in opinions.items():
             found.setdefault(name, np.full(samples.targets.shape, np.nan))[inside] = values
     return Unseen(outer, found)
+
+
+def _of_fold(fold: int, count: int, share: float) -> Progress:
+    return Progress("progress.evaluate", round(5 + 94 * (fold + share) / count), 100)
 
 
 def _tried(kind: type[Fusion], train: Samples, recipe: Recipe) -> bool:
@@ -198,24 +187,14 @@ def _outer_fold(
 ) -> Generator[float, None, dict[str, Floats]]:
     """Every opinion on ``test`` by what ``train`` teaches."""
     fitting = fit(train, replace(recipe, twins=False))
-    while True:
-        try:
-            yield 0.6 * next(fitting).share
-        except StopIteration as done:
-            fitted: Fitted = done.value
-            break
+    fitted = yield from relay(fitting, lambda step: 0.6 * step.share)
     model = fitted.models[0]
     opinions = model.opinions(test.features, test.present).probabilities
     for name, kind in FUSIONS.items():
         if name != recipe.fusion and _tried(kind, train, recipe):
             working = fit_each(kind(), fitted.materials, weight=recipe.weight)
-            while True:
-                try:
-                    next(working)
-                except StopIteration as done:
-                    other = with_groups(replace(model, fusion=done.value), fitted.lesson)
-                    break
-                yield 0.65
+            fusion = yield from relay(working, lambda _: 0.65)
+            other = with_groups(replace(model, fusion=fusion), fitted.lesson)
             values = other.opinions(test.features, test.present).probabilities["fused"]
             opinions[f"fusion:{name}"] = values
     return opinions

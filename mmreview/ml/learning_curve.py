@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from mmreview.domain.progress import Progress
 from mmreview.ml import evaluation
 from mmreview.ml import folds as grouping
-from mmreview.ml.recipe import Fitted, Recipe, fit
+from mmreview.ml.recipe import Recipe, Step, fit
+from mmreview.ml.relay import relay
 from mmreview.ml.samples import Samples
 
 #: Shares of the training patients.
@@ -47,13 +49,7 @@ def learning_curve(
             train = _first(samples.take(~inside), share, seed=recipe.seed + fold)
             taught.append((len(train), int((~np.isnan(train.targets)).sum())))
             fitting = fit(train, recipe)
-            while True:
-                try:
-                    done = (number + (fold + next(fitting).share) / count) / len(_SHARES)
-                except StopIteration as end:
-                    fitted: Fitted = end.value
-                    break
-                yield Progress(_STAGE, round(99 * done), 100)
+            fitted = yield from relay(fitting, partial(_of_fit, number + fold / count, count))
             test = samples.take(inside)
             found = fitted.models[0].opinions(test.features, test.present).probabilities
             for name, values in found.items():
@@ -72,6 +68,10 @@ def learning_curve(
     }
 
 
+def _of_fit(before: float, count: int, step: Step) -> Progress:
+    return Progress(_STAGE, round(99 * (before + step.share / count) / len(_SHARES)), 100)
+
+
 def _first(train: Samples, share: float, *, seed: int) -> Samples:
     """The cases of the first patients of a drawn order."""
     names = np.unique(train.groups)
@@ -85,13 +85,7 @@ def _judged(
     part: int,
 ) -> Generator[Progress, None, dict[str, Any]]:
     judging = evaluation.judged(samples, unseen, findings=findings, seed=seed)
-    while True:
-        try:
-            next(judging)
-        except StopIteration as end:
-            result: dict[str, Any] = end.value
-            return result
-        yield Progress(_STAGE, part, 100)
+    return (yield from relay(judging, lambda _: Progress(_STAGE, part, 100)))
 
 
 def _rows(rows: list[dict[str, Any]]) -> dict[str, dict[str, list[float | None]]]:

@@ -22,12 +22,13 @@ from mmreview.ml import folds as grouping
 from mmreview.ml.calibration import Calibration, calibrate
 from mmreview.ml.exclusive import Group, GroupLesson, sets_of
 from mmreview.ml.fusion import Fusion, fusion_named
-from mmreview.ml.fusion.fusing import Fusing, Subset, fit_each, subsets
+from mmreview.ml.fusion.fusing import Subset, fit_each, subsets
 from mmreview.ml.fusion.material import Inputs, Material, families_of
 from mmreview.ml.heads import HeadFit, Lesson, fit_head
 from mmreview.ml.model import Model, Opinions
 from mmreview.ml.plans import HeadPlan, columns_of, narrowed, narrowed_head, widened
 from mmreview.ml.prepared import Shelf
+from mmreview.ml.relay import relay
 from mmreview.ml.samples import Samples
 from mmreview.ml.solver import Trace, mean_trace
 
@@ -229,14 +230,9 @@ def _second_stages(
             yield Step(calibrating, 0.8 + 0.2 * index / (1 + count))
         materials = bench.materials(calibrations, np.nan_to_num(prior), inside)
         first = first or materials
+        weighed = Step(weighing, 0.8 + 0.2 * (index + 0.5) / (1 + count))
         working = fit_each(fusion, materials, weight=recipe.weight)
-        while True:
-            try:
-                next(working)
-            except StopIteration as finished:
-                fitted: Fusing = finished.value
-                break
-            yield Step(weighing, 0.8 + 0.2 * (index + 0.5) / (1 + count))
+        fitted = yield from relay(working, lambda _, step=weighed: step)
         model = Model(
             modalities=samples.modalities,
             heads={m: heads[m].heads[index] for m in samples.modalities},

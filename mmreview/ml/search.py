@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from statistics import NormalDist
 from typing import Any
 
@@ -28,6 +29,7 @@ from mmreview.ml.fusion import FUSIONS
 from mmreview.ml.metrics import element_log_loss
 from mmreview.ml.plans import HeadPlan, plans_of
 from mmreview.ml.recipe import Recipe
+from mmreview.ml.relay import relay
 from mmreview.ml.samples import Samples
 
 Floats = NDArray[np.float64]
@@ -117,14 +119,8 @@ def _tried(
         usual = plan == HeadPlan()
         trial = replace(recipe, plan=plan, spreads=None, slow=usual)
         work = evaluation.unseen_opinions(samples, folds=folds, recipe=trial)
-        while True:
-            try:
-                step = next(work)
-            except StopIteration as done:
-                unseen: evaluation.Unseen = done.value
-                break
-            part = begun + share * (number + step.done / step.total) / len(plans)
-            yield Progress("progress.evaluate", round(1000 * part), 1000)
+        each = share / len(plans)
+        unseen = yield from relay(work, partial(_of_plan, begun + number * each, each))
         outer = unseen.folds
         for name, values in unseen.opinions.items():
             fusion = recipe.fusion if name == "fused" else name.removeprefix("fusion:")
@@ -133,6 +129,11 @@ def _tried(
             elif usual:
                 modalities[name] = values
     return _Trial(outer, candidates, modalities)
+
+
+def _of_plan(begun: float, share: float, step: Progress) -> Progress:
+    part = begun + share * step.done / step.total
+    return Progress("progress.evaluate", round(1000 * part), 1000)
 
 
 def choose(
@@ -229,13 +230,7 @@ def _judged(
     judging = evaluation.judged(
         samples, evaluation.Unseen(folds, opinions), findings=findings, seed=seed
     )
-    while True:
-        try:
-            next(judging)
-        except StopIteration as done:
-            result: dict[str, Any] = done.value
-            return result
-        yield Progress("progress.evaluate", 970, 1000)
+    return (yield from relay(judging, lambda _: Progress("progress.evaluate", 970, 1000)))
 
 
 def _macro(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from mmreview.ml.plans import HeadPlan
 from mmreview.ml.predictor import BundlePredictor
 from mmreview.ml.prepared import Shelf
 from mmreview.ml.recipe import Fitted, Recipe, Step, fit
+from mmreview.ml.relay import relay
 from mmreview.ml.remarks import remarks, weight_unused
 from mmreview.ml.samples import (
     CachedFeatures,
@@ -114,23 +115,13 @@ class FusionTrainer:
         ancestor = parent.ancestor if parent else None
         shelves = {m: self._shelves.setdefault(m, Shelf()) for m in samples.modalities}
         fitting = fit(samples, recipe, ancestor=ancestor, shelves=shelves)
-        while True:
-            try:
-                step = next(fitting)
-            except StopIteration as done:
-                fitted: Fitted = done.value
-                break
-            yield _training_step(step, begun)
+        fitted = yield from relay(fitting, lambda step: _training_step(step, begun))
         measuring = evaluation.measure_version(
             samples, fitted, audit, request.findings, seed=request.seed
         )
-        while True:
-            try:
-                next(measuring)
-            except StopIteration as done:
-                measured: dict[str, Any] = done.value
-                break
-            yield TrainingStep("training.phase.measuring", 0.95)
+        measured = yield from relay(
+            measuring, lambda _: TrainingStep("training.phase.measuring", 0.95)
+        )
         pairs = yield from _pairs(samples, fitted, seed=request.seed)
         measured["pairs"] = described(pairs)
         measured["remarks"] = [
@@ -150,14 +141,12 @@ class FusionTrainer:
     def _read(
         self, table: LabelTable, partition: Partition, begun: float, parts: bool
     ) -> Generator[TrainingStep, None, Samples]:
-        reading = gather(self._features, table, partition, parts=parts)
-        while True:
-            try:
-                share = next(reading)
-            except StopIteration as done:
-                samples: Samples = done.value
-                return samples
-            yield TrainingStep("training.phase.reading", begun + 0.09 * share * (begun == 0))
+        def tell(share: float) -> TrainingStep:
+            return TrainingStep("training.phase.reading", begun + 0.09 * share * (begun == 0))
+
+        return (
+            yield from relay(gather(self._features, table, partition, parts=parts), tell)
+        )
 
     def _reads_parts(self, request: TrainingRequest, parent: Champion | None) -> bool:
         """Whether this round, or the version that it is compared with, looks at parts; a search
@@ -281,13 +270,9 @@ class FusionTrainer:
         require_labels(table)
         parts = reads_parts(fusion)
         reading = gather(self._features, table, Partition.TRAIN, parts=parts)
-        while True:
-            try:
-                share = next(reading)
-            except StopIteration as done:
-                samples: Samples = done.value
-                break
-            yield Progress("progress.evaluate", round(5 * share), 100)
+        samples = yield from relay(
+            reading, lambda share: Progress("progress.evaluate", round(5 * share), 100)
+        )
         require_features(samples)
         return (
             yield from evaluation.nested(
@@ -309,13 +294,9 @@ class FusionTrainer:
         reading = self._read(
             request.table, Partition.TRAIN, 0.0, reads_parts(recipe.fusion)
         )
-        while True:
-            try:
-                next(reading)
-            except StopIteration as done:
-                samples: Samples = done.value
-                break
-            yield Progress("progress.learning_curve", 0, 100)
+        samples = yield from relay(
+            reading, lambda _: Progress("progress.learning_curve", 0, 100)
+        )
         require_features(samples)
         if reads_parts(recipe.fusion):
             require_parts(samples, recipe.fusion)
@@ -339,13 +320,7 @@ def _pairs(
     taught = {m: head.taught for m, head in model.heads.items()}
     logits = fitted.held_out.logits
     learning = learn_pairs(samples, logits, taught, fitted.folds, model.prior, seed=seed)
-    while True:
-        try:
-            next(learning)
-        except StopIteration as done:
-            pairs: PairEvidence = done.value
-            return pairs
-        yield TrainingStep("training.phase.measuring", 0.96)
+    return (yield from relay(learning, lambda _: TrainingStep("training.phase.measuring", 0.96)))
 
 
 def _columns(
@@ -365,15 +340,11 @@ def _labels(table: LabelTable) -> int:
 def _search(
     samples: Samples, recipe: Recipe, findings: tuple[str, ...]
 ) -> Generator[TrainingStep, None, Found]:
-    searching = search(samples, recipe, findings=findings)
-    while True:
-        try:
-            step = next(searching)
-        except StopIteration as done:
-            found: Found = done.value
-            return found
+    def tell(step: Progress) -> TrainingStep:
         share = step.done / step.total
-        yield TrainingStep("training.phase.searching", 0.1 + (_SEARCHED - 0.1) * share)
+        return TrainingStep("training.phase.searching", 0.1 + (_SEARCHED - 0.1) * share)
+
+    return (yield from relay(search(samples, recipe, findings=findings), tell))
 
 
 def _training_step(step: Step, begun: float) -> TrainingStep:

@@ -15,7 +15,8 @@ from mmreview.ml.calibration import calibrate
 from mmreview.ml.fusion.additive import Seen
 from mmreview.ml.fusion.fusing import FEATURES, Fusion
 from mmreview.ml.fusion.material import Material
-from mmreview.ml.heads import HeadFit, Lesson, fit_head
+from mmreview.ml.heads import Lesson, fit_head
+from mmreview.ml.relay import relay
 
 Floats = NDArray[np.float64]
 
@@ -88,13 +89,7 @@ class Concatenation(Fusion):
             fold_count=int(material.folds.max(initial=0)) + 1,
         )
         fitting = fit_head(lesson, seed=material.inputs.seed)
-        while True:
-            try:
-                next(fitting)
-            except StopIteration as done:
-                head: HeadFit = done.value
-                break
-            yield
+        head = yield from relay(fitting, lambda _: None)
         scale = calibrate(head.held_out, material.truth, known.astype(np.float64))
         whole = head.heads[0]
         return FittedConcatenation(

@@ -1,4 +1,4 @@
-"""A generator inside another: its steps in other words, its result, and its end with the other's."""
+"""A generator inside another: its steps in other words, its result, its end with the other's."""
 
 import pytest
 

@@ -514,6 +514,9 @@ def test_the_pages_are_turned_by_keys_and_saved_as_csv(opened, tmp_path):
     dialog.show_versions([serving])
     sections = dialog.findChild(QTabBar, "modelSections")
     sections.setFocus()
+    dialog.show_page("curve")
+    assert not button(dialog, "saveTableButton").isEnabled(), "nobody has measured it"
+    dialog.show_page("measures")
     QTest.keyClick(sections, Qt.Key.Key_Right)
     assert dialog.findChild(QTableWidget, "triedTable").isVisible()
     assert not dialog.findChild(QComboBox, "modelFinding").isVisible()
@@ -538,7 +541,7 @@ def test_what_a_round_ended_in_is_read_whole_and_a_failure_is_red(opened, dark):
     assert said.palette().color(said.foregroundRole()) == dark.muted
 
 
-def test_opinions_stand_in_the_order_of_the_bars(opened):
+def test_opinions_stand_in_the_order_of_the_bars(opened, tmp_path):
     """A version's card is sorted by name; a reader looks for the fused opinion first."""
     names = ("clinical", "fused", "image", "text")
     opinion = {"auroc": 0.7, "intervals": {}, "n": 9, "positives": 4}
@@ -550,6 +553,10 @@ def test_opinions_stand_in_the_order_of_the_bars(opened):
     table = dialog.findChild(QTableWidget, "modelTable")
     ordered = ["Fused", "Image", "Report", "Values"]
     assert [table.item(row, 1).text() for row in range(4)] == ordered
+    dialog.save(str(tmp_path / "m.csv"))
+    with (tmp_path / "m.csv").open(encoding="utf-8") as file:
+        rows = list(csv.reader(file))[1:5]
+    assert {row[0] for row in rows} == {"Mean of the findings"}, "a file is sorted and filtered"
     dialog.show_page("calibration")
     plots = [dialog.findChild(QWidget, f"reliability.{n}") for n in ("fused", "image", "text")]
     QTest.qWait(0)

@@ -94,12 +94,12 @@ class ModelDialog(Dialog):
         self._search = self.button("searchButton", tr("ui.model.search"))
         self._search.setToolTip(tr("ui.model.search.tip"))
         self._search.clicked.connect(lambda: self._on_train_wanted(AUTO))
-        save = self.button("saveTableButton", tr("ui.model.save"))
-        save.setToolTip(tr("ui.model.save.tip"))
-        save.clicked.connect(self._on_save_clicked)
+        self._save = self.button("saveTableButton", tr("ui.model.save"))
+        self._save.setToolTip(tr("ui.model.save.tip"))
+        self._save.clicked.connect(self._on_save_clicked)
         close = self.button("closeButton", tr("ui.dialog.close"), primary=True)
         close.clicked.connect(self.accept)
-        self.add_buttons(close, aside=(self._search, save))
+        self.add_buttons(close, aside=(self._search, self._save))
 
     # --- what it shows ----------------------------------------------------------------------------
 
@@ -127,6 +127,7 @@ class ModelDialog(Dialog):
             serves = newest.role is not Role.REFUSED and serving.fusion == newest.fusion
             self._tried.show_search(found, newest.id, serves=serves)
         self._fusions.show_serving(serving.fusion, found)
+        self._show_savable()
 
     def _show_findings(self, findings: Sequence[str]) -> None:
         chosen = self._finding.currentData()
@@ -146,6 +147,7 @@ class ModelDialog(Dialog):
     def show_curve(self, found: Mapping[str, Any] | None) -> None:
         """Show the serving version's learning curve; None where nobody has measured it."""
         self._curve.show_curve(found)
+        self._show_savable()
 
     # --- a round ----------------------------------------------------------------------------------
 
@@ -184,6 +186,9 @@ class ModelDialog(Dialog):
         self._fusions.set_possible(possible)
         self._curve.set_possible(possible and self._version is not None)
 
+    def _show_savable(self) -> None:
+        self._save.setEnabled(len(self._written()) > 1)  # more than headings
+
     def _on_train_wanted(self, fusion: str) -> None:
         if fusion == AUTO:
             self.show_page("tried")
@@ -194,6 +199,7 @@ class ModelDialog(Dialog):
     def _on_page_changed(self, at: int) -> None:
         self._stack.setCurrentIndex(at)
         self._finding.setVisible(_PAGES[at] in _BY_FINDING)
+        self._show_savable()
 
     def _on_finding_chosen(self) -> None:
         finding = str(self._finding.currentData() or "")
@@ -203,12 +209,12 @@ class ModelDialog(Dialog):
 
     def _written(self) -> list[list[str]]:
         name = _PAGES[self._stack.currentIndex()]
-        if name == "calibration":
-            return self._calibration.written()
-        if name == "curve":
-            return self._curve.written()
-        pages = {"measures": self._measures, "tried": self._tried, "fusions": self._fusions}
-        return pages[name].sheet.written()
+        pages = {
+            "measures": self._measures.written, "tried": self._tried.sheet.written,
+            "calibration": self._calibration.written, "curve": self._curve.written,
+            "fusions": self._fusions.sheet.written,
+        }
+        return pages[name]()
 
     def _on_save_clicked(self) -> None:
         name = f"{_PAGES[self._stack.currentIndex()]}.csv"

@@ -63,7 +63,7 @@ def _measures(spoken: str) -> Measures:
         thin=max(3 * UNIT, round((1.0 if spoken.startswith("zh") else 0.84) * metrics.height())),
         control=max(5 * UNIT, math.ceil(metrics.height()) + UNIT),
         label=_on_grid(widest + 2 * UNIT),
-        number=_on_grid(QFontMetricsF(number).horizontalAdvance("00–00 %") + UNIT),
+        number=_on_grid(QFontMetricsF(number).horizontalAdvance("00–100 %") + UNIT),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -57,6 +58,13 @@ class MeasuresPage(QWidget):
         """Show one finding only; all and their mean for an empty one."""
         self._finding = finding
         self._fill()
+
+    def written(self) -> list[list[str]]:
+        """The table for a file: each row with its finding, to be sorted by it."""
+        rows = self.sheet.written()
+        for above, row in pairwise(rows):
+            row[0] = row[0] or above[0]
+        return rows
 
     def _fill(self) -> None:
         self.sheet.show_rows([_cells(row) for row in _rows(self._metrics, self._finding)])

@@ -73,9 +73,13 @@ class Sheet:
             self.table.setRowHeight(at, 7 * UNIT)
 
     def written(self) -> list[list[str]]:
-        """Headings and cells, for a file."""
+        """Headings and cells, for a file: a plain minus, and nothing where there is nothing."""
         head = [tr(column.code) for column in self._columns]
-        return [head, *[[cell.text for cell in row] for row in self._rows]]
+        return [head, *[[_plain(cell.text) for cell in row] for row in self._rows]]
+
+
+def _plain(text: str) -> str:
+    return "" if text == "—" else text.replace("−", "-")
 
 
 def _alignment(column: Column) -> Qt.AlignmentFlag:

@@ -87,7 +87,8 @@ def evaluation_table(result: Mapping[str, Any]) -> str:
         whole += f"\n\n{table(header, means)}"
     curve = result.get("learning_curve")
     parts = [whole, *exclusive_tables(result.get("exclusive", ()))]
-    return "\n\n".join([*parts, *([curve_table(curve)] if curve else [])])
+    said = [tr(each["code"], **each["params"]) for each in result.get("remarks", ())]
+    return "\n\n".join([*parts, *([curve_table(curve)] if curve else []), *said])
 
 
 def curve_table(found: Mapping[str, Any]) -> str:

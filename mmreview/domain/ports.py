@@ -394,7 +394,8 @@ class Trainer(Protocol):
         and, but for ``fused``, ``difference`` {measure: [fused less this, low, high]};
         ``micro`` beside ``rows`` holds a row for each opinion over all labels together;
         ``exclusive`` one for each of ``groups`` and opinion: ``{"group", "classes", "n",
-        "accuracy", "balanced_accuracy", "auroc", "log_loss", "ece", "confusion", …}``."""
+        "accuracy", "balanced_accuracy", "auroc", "log_loss", "ece", "confusion", …}``;
+        ``remarks`` what a person should hear, as in a version's metrics."""
         ...
 
     def learning_curve(

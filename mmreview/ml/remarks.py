@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from mmreview.domain.versions import LambdaChoice
+from mmreview.ml.fusion import FUSIONS
+from mmreview.ml.fusion.additive import AdditiveFusion
 from mmreview.ml.heads import LEAST, Head
 from mmreview.ml.samples import Samples
 
@@ -43,12 +45,10 @@ def remarks(
     return found
 
 
-def weight_unused(
-    weight: LambdaChoice, fusion: str, weights: Mapping[str, float]
-) -> list[dict[str, Any]]:
-    """A remark where a weight was set by hand (now, or for a version before) and the ``fusion``
-    has none; ``weights`` are those that serve."""
-    if weight.mode != "manual" or weights:
+def weight_unused(weight: LambdaChoice, fusion: str) -> list[dict[str, Any]]:
+    """A remark where a weight was set by hand (now, or for a version before) and the ``fusion``,
+    which is no weighted sum, has none."""
+    if weight.mode != "manual" or FUSIONS[fusion].fitted is AdditiveFusion:
         return []
     value = f"{weight.value:g}"
     return [{"code": "remark.weight_unused", "params": {"fusion": fusion, "value": value}}]

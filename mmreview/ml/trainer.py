@@ -126,7 +126,7 @@ class FusionTrainer:
         measured["pairs"] = described(pairs)
         measured["remarks"] = [
             *remarks(samples, fitted.models[0].heads, request.findings),
-            *weight_unused(request.weight, recipe.fusion, fitted.models[0].fusion.whole.weights),
+            *weight_unused(request.weight, recipe.fusion),
         ]
         if found is not None:
             measured["search"] = found.table
@@ -274,15 +274,14 @@ class FusionTrainer:
             reading, lambda share: Progress("progress.evaluate", round(5 * share), 100)
         )
         require_features(samples)
-        return (
-            yield from evaluation.nested(
-                samples, findings=findings, folds=folds,
-                recipe=Recipe(
-                    fusion or Recipe.fusion, weight=weight, seed=seed, families=families,
-                    groups=_columns(groups, findings),
-                ),
-            )
+        recipe = Recipe(
+            fusion or Recipe.fusion, weight=weight, seed=seed, families=families,
+            groups=_columns(groups, findings),
         )
+        found = yield from evaluation.nested(
+            samples, findings=findings, folds=folds, recipe=recipe
+        )
+        return {**found, "remarks": weight_unused(weight, recipe.fusion)}
 
     def learning_curve(
         self, request: TrainingRequest

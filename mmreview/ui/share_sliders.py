@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QColor, QLinearGradient
+from PySide6.QtGui import QColor, QLinearGradient, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from mmreview.translation import tr
@@ -18,6 +18,9 @@ from mmreview.ui.lambda_slider import KNOB, STEPS, LambdaSlider
 from mmreview.ui.text_line import TextLine
 from mmreview.ui.theme import UNIT
 from mmreview.ui.wording import fraction, modality
+
+#: Below this width there is no room for names beside the numbers.
+_NARROW = 90 * UNIT
 
 
 class ShareSlider(LambdaSlider):
@@ -75,8 +78,16 @@ class ShareSliders(QWidget):
             slider.blockSignals(False)
             value = fraction(weights[name])
             text = tr("ui.weight.value_tip", modality=modality(name), value=value)
-            self._values[name].set_text(text)
+            self._values[name].set_text(value if self.width() < _NARROW else text)
+            self._values[name].setAccessibleName(text)
+            self._values[name].setToolTip(text)
             slider.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow window the numbers stand without their names: each has its colour."""
+        super().resizeEvent(event)
+        if (event.oldSize().width() < _NARROW) != (self.width() < _NARROW) and self._weights:
+            self.show_weights(self._weights)
 
     def set_marks(self, marks: Mapping[str, list[tuple[float, str, str]]]) -> None:
         """Mark shares on each modality's slider (see ``LambdaSlider.set_marks``)."""

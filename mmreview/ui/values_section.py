@@ -29,6 +29,8 @@ _MARGIN = 3 * UNIT
 _HEADER = 7 * UNIT
 #: Room for the mark of a deviation, and for the bar of a part of the opinion.
 _MARK, _PART = 3 * UNIT, 14 * UNIT
+#: A value's name has this width before there is a bar.
+_LABEL = 24 * UNIT
 #: Logits at which the bar of a part is as long as it gets.
 _RANGE = 2.0
 
@@ -194,7 +196,9 @@ class _Lines(QWidget):
     def _paint_line(self, painter: QPainter, line: QRectF, name: str, widest: float) -> None:
         colours = theme.current()
         away = deviation(self._values, name)
-        part = QRectF(line.right() - _PART, line.top(), _PART, line.height())
+        spare = line.width() - _LABEL - widest - _MARK - 4 * UNIT
+        wide = _PART if spare >= _PART else max(0.0, spare)  # a value without a name says nothing
+        part = QRectF(line.right() - wide, line.top(), wide, line.height())
         mark = QRectF(part.left() - 2 * UNIT - _MARK, line.top(), _MARK, line.height())
         number = QRectF(mark.left() - widest - UNIT, line.top(), widest, line.height())
         label = QRectF(line.left(), line.top(), number.left() - line.left() - UNIT, line.height())
@@ -210,7 +214,7 @@ class _Lines(QWidget):
         if away:
             painter.setPen(colours.conflict)
             painter.drawText(mark, Qt.AlignmentFlag.AlignCenter, "↑" if away > 0 else "↓")
-        if name in self._parts:
+        if name in self._parts and wide >= 6 * UNIT:
             self._paint_part(painter, part, self._parts[name])
 
     def _paint_part(self, painter: QPainter, box: QRectF, logit: float) -> None:

@@ -89,7 +89,7 @@ def test_a_case_without_image_says_what_that_means(panel):
     panel.show_case("a", ())
     assert panel.is_settled
     assert panel.view.placeholder.title == "This case has no image"
-    assert "report alone" in panel.view.accessibleDescription()
+    assert "what else the case has" in panel.view.accessibleDescription()
     assert panel.strip.isHidden()
     panel.clear()
     assert panel.view.placeholder is None

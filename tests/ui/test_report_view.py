@@ -207,7 +207,7 @@ def test_an_absent_report_says_what_that_means(panel):
         assert panel.view.placeholder is None
         panel.show_report("b", absent)
         assert panel.view.placeholder.title == "This case has no report"
-        assert "image alone" in panel.view.placeholder.sentence
+        assert "what else the case has" in panel.view.placeholder.sentence
         assert shown(panel) == ""
     panel.highlight("x")
     panel.mark([(0, 3)])

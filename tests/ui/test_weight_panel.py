@@ -5,6 +5,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QPushButton, QSlider, QWidget
 
 from mmreview.domain.versions import ServingModel
+from mmreview.ui.share_sliders import ShareSliders
+from mmreview.ui.text_line import TextLine
 from mmreview.ui.weight_panel import WeightPanel
 
 MODEL = ServingModel(
@@ -167,3 +169,20 @@ def test_of_a_fusion_without_a_weight_the_strip_is_reason_enough(panel):
     assert panel.toolTip() == ""
     panel.show_model(MODEL)
     assert "every modality" in panel.toolTip()
+
+
+def test_narrow_sliders_of_three_keep_their_numbers(qtbot):
+    sliders = ShareSliders()
+    qtbot.addWidget(sliders)
+    sliders.resize(600, 40)
+    sliders.show_weights({"image": 0.2, "text": 0.5, "clinical": 0.3})
+    sliders.show()
+    [line] = [w for w in sliders.findChildren(TextLine) if w.accessibleName() == "Values .30"]
+    assert line.text() == "Values .30"
+    sliders.resize(320, 40)
+    qtbot.waitUntil(lambda: line.text() == ".30")
+    assert line.width() >= line.sizeHint().width()
+    assert line.accessibleName() == line.toolTip() == "Values .30"
+    sliders.resize(600, 40)
+    qtbot.waitUntil(lambda: line.text() == "Values .30")
+    sliders.close()

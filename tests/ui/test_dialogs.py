@@ -482,6 +482,11 @@ def test_a_fusion_is_chosen_and_trained(opened, qapp):
     QTest.keyClick(table, Qt.Key.Key_Down)
     press(dialog, "trainFusionButton")
     assert told == ["mixture"]
+    table.setFocus()
+    QTest.keyClick(table, Qt.Key.Key_Down)
+    QTest.keyClick(table, Qt.Key.Key_Return)
+    assert told == ["mixture", "soft"]
+    assert dialog.isVisible(), "Return is for the row, not for the dialog's button"
 
 
 def test_calibration_shows_each_opinion_over_a_perfect_model_s_band(opened, qapp):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from mmreview.reporting import fusion_words
@@ -35,6 +36,7 @@ class FusionsPage(QWidget):
         self.sheet = Sheet(columns, self, name="fusionsTable", title=tr("ui.model.fusions"))
         self.sheet.table.itemSelectionChanged.connect(self._on_selected)
         self.sheet.table.doubleClicked.connect(lambda _: self._on_train_clicked())
+        self.sheet.table.installEventFilter(self)
         self._train = QPushButton(tr("ui.model.fusion.train"), self)
         self._train.setObjectName("trainFusionButton")
         self._train.setAccessibleName(self._train.text())
@@ -50,6 +52,15 @@ class FusionsPage(QWidget):
         layout.addWidget(Well(self.sheet.table, self), 1)
         layout.addLayout(row)
         self.show_serving("", None)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Return is for the row: it would press the dialog's own button and close the page."""
+        entered = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        pressed = event.type() == QEvent.Type.KeyPress
+        if pressed and isinstance(event, QKeyEvent) and event.key() in entered:
+            self._on_train_clicked()
+            return True
+        return super().eventFilter(watched, event)
 
     def show_serving(self, fusion: str, found: Mapping[str, Any] | None) -> None:
         """Mark what serves; ``found`` is what the last search measured, if there was one."""

@@ -65,8 +65,9 @@ WRONG_PAIR_MARK = 0.15
 
 #: With fewer labels of the rarer kind than this an opinion shows its interval …
 FEW_LABELS = 20
-#: … and where that is this wide too (25 to 75 % is), the labels are not enough to say.
-UNSURE_WIDTH = 0.5
+#: … and where that is this wide too (25 to 75 % is), the labels are not enough to say. Nor are they
+#: with fewer than this of the rarer kind, however narrow: nothing has been seen that could differ.
+UNSURE_WIDTH, LEAST_LABELS = 0.5, 5
 
 
 def is_conflict(bits: float | None, rank: float | None) -> bool:
@@ -120,10 +121,15 @@ class FindingPrediction:
         """True where there is no opinion because nobody ever labelled the finding."""
         return self.fused is None and self.labels.get("fused") == 0
 
-    def is_unsure(self, opinion: str) -> bool:
-        """True where the labels are not enough to say: few, and the interval is wide."""
+    def is_wide(self, opinion: str) -> bool:
+        """True where an opinion's interval is too wide for one number to mean anything."""
         low, high = self.intervals.get(opinion, (0.0, 0.0))
         return self.has_few_labels(opinion) and high - low >= UNSURE_WIDTH
+
+    def is_unsure(self, opinion: str) -> bool:
+        """True where the labels are not enough to say: next to none, or few and the interval is
+        wide."""
+        return self.is_wide(opinion) or self.labels.get(opinion, LEAST_LABELS) < LEAST_LABELS
 
     @property
     def added(self) -> float:

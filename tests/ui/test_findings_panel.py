@@ -379,6 +379,16 @@ def test_not_enough_labels_is_an_opinion(panel, dark):
     )
 
 
+def test_next_to_no_labels_are_not_enough_however_narrow_the_interval(panel):
+    bounds = {"fused": (0.55, 0.6), "image": (0.9, 0.92), "text": (0.07, 0.09)}
+    bare = replace(opinion("Edema"), intervals=bounds, labels=dict.fromkeys(bounds, 2))
+    panel.select("Edema")
+    panel.show_case({}, prediction(Edema=bare), READY)
+    fused = bar(panel, "Edema", "fused")
+    assert fused.accessibleDescription() == "Fused: not enough labels to say"
+    assert "Not enough labels to say (only 2)" in fused.parentWidget().summary()
+
+
 def test_the_header_asks_about_a_wrong_pair_only_where_it_is_likely(panel, dark):
     top = panel.findChild(QWidget, "findingsHeader")
     panel.show_case({}, replace(prediction(), wrong_pair=0.05), READY)

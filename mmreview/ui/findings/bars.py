@@ -61,7 +61,8 @@ class Bar(QProgressBar):
         """Show a probability; None for no opinion, with ``absent`` saying what the case lacks.
 
         ``interval`` is drawn as a band; an ``unsure`` opinion is drawn pale and says its
-        interval instead of one number. Nothing is painted here: whoever shows a case repaints once.
+        interval, if it has one, instead of one number. Nothing is painted
+        here: whoever shows a case repaints once.
         """
         shown = (probability, absent, interval, unsure)
         if shown == (self._probability, self._absent, self._interval, self._unsure):
@@ -75,11 +76,11 @@ class Bar(QProgressBar):
             self._text = percent(probability)
             self.setValue(round(100 * probability))
             said = f"{self._label} {self._text}"
+            if unsure:
+                said = f"{self._label}: {tr('ui.findings.unsure')}"
             if interval is not None:
                 said = f"{said}, {between(interval)}"
-                if unsure:
-                    self._text = percents(interval)
-                    said = f"{self._label}: {tr('ui.findings.unsure')}, {between(interval)}"
+                self._text = percents(interval) if unsure else self._text
             self._describe(said)
 
     def _describe(self, text: str) -> None:
@@ -251,8 +252,10 @@ def doubt_sentence(opinion: FindingPrediction | None) -> str:
     """What the labels are not enough for, in words; empty where they are, or nothing is known."""
     if opinion is None or opinion.fused is None or not opinion.is_unsure(FUSED):
         return ""
-    interval = between(opinion.intervals[FUSED])
-    return tr("ui.findings.doubt", count=opinion.labels[FUSED], interval=interval)
+    count = opinion.labels[FUSED]
+    if not opinion.is_wide(FUSED):
+        return tr("ui.findings.doubt_few", count=count)
+    return tr("ui.findings.doubt", count=count, interval=between(opinion.intervals[FUSED]))
 
 
 def part_name(name: str, *, exclusive: bool = False) -> str:

@@ -139,12 +139,15 @@ class FindingRow(QWidget):
                 bar.set_opinion(None)
                 continue
             probability = opinion.fused if name == FUSED else opinion.modalities.get(name)
+            unsure = opinion.is_unsure(name)
             shown = self.is_selected or opinion.has_few_labels(name)
+            if unsure and not opinion.is_wide(name):
+                shown = False  # next to no labels: a narrow interval would only look sure
             bar.set_opinion(
                 probability,
                 absent=_absent(name, opinion) if probability is None else "",
                 interval=opinion.intervals.get(name) if shown else None,
-                unsure=opinion.is_unsure(name),
+                unsure=unsure,
             )
 
     def set_modalities(self, modalities: tuple[str, ...]) -> None:

@@ -206,7 +206,12 @@ def score(folder: Path) -> dict[str, float]:
 
 
 def peak() -> float:
-    """The most memory that this process held so far, in MiB."""
+    """The most memory that this process held so far, in MiB. Linux counts what its parent held
+    before it was started in ``ru_maxrss``, but not in ``VmHWM``."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

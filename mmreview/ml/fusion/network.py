@@ -16,6 +16,7 @@ serves; the held-out logits calibrate it. Everything is drawn from the seed.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
@@ -77,7 +78,7 @@ class Projection:
 
 
 @dataclass(frozen=True)
-class FittedNetwork:
+class FittedNetwork(ABC):
     """``members`` are the networks' parameters, one set a fold; ``projections`` what they see of
     each input; ``slope`` and ``offset`` (findings,) calibrate their mean; ``taught`` says where
     there were labels enough. A subclass says what the network is."""
@@ -97,14 +98,15 @@ class FittedNetwork:
     parts: ClassVar[bool] = False
 
     @classmethod
+    @abstractmethod
     def start(
         cls, modalities: Sequence[str], findings: int, rng: np.random.Generator
     ) -> dict[str, Array]:
         """Parameters before training. The last layer is ``out`` (hidden, findings); a layer that
         reads a modality's vector is named ``in.…`` and has COMPONENTS + findings rows."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def forward(
         cls, xp: Any, modalities: Sequence[str], params: Mapping[str, Any],
         inputs: Mapping[str, Any],
@@ -112,7 +114,6 @@ class FittedNetwork:
         """(n, findings) logits less the prior; ``xp`` is numpy or torch. ``inputs[m]`` is the
         vector (n, COMPONENTS + findings) of modality m, ``inputs["m.parts"]`` (n, parts,
         COMPONENTS) its parts and ``inputs["m.there"]`` (n, parts) 1 where there is one."""
-        raise NotImplementedError
 
     def logits(self, seen: Seen) -> Floats:
         """See ``fusing.FittedFusion``."""

@@ -7,21 +7,19 @@ vector a direction; the findings are read off all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any, ClassVar
 
 import numpy as np
 
-from mmreview.domain.versions import LambdaChoice
-from mmreview.ml.fusion.fusing import PARTED, Fusion
-from mmreview.ml.fusion.material import Material
+from mmreview.ml.fusion.fusing import PARTED
 from mmreview.ml.fusion.network import (
     COMPONENTS,
     Array,
     FittedNetwork,
+    NetworkFusion,
     attended,
-    fit_network,
     layer,
     weighed,
 )
@@ -67,16 +65,9 @@ class FittedAttention(FittedNetwork):
         return weighed(xp, params, inputs, modalities) + learned
 
 
-class CrossAttention(Fusion):
+class CrossAttention(NetworkFusion):
     """The parts of each modality ask those of the others."""
 
     name = "attention"
     fitted = FittedAttention
     reads = PARTED
-    slow = True
-
-    def fit(
-        self, material: Material, *, weight: LambdaChoice
-    ) -> Generator[None, None, FittedNetwork]:
-        """See ``fusing.Fusion``. There is no λ: ``weight`` is not looked at."""
-        return (yield from fit_network(FittedAttention, material))

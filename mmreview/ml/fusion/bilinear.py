@@ -8,21 +8,19 @@ attended is the joint vector that the findings are read off. Every modality asks
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any, ClassVar
 
 import numpy as np
 
-from mmreview.domain.versions import LambdaChoice
-from mmreview.ml.fusion.fusing import PARTED, Fusion
-from mmreview.ml.fusion.material import Material
+from mmreview.ml.fusion.fusing import PARTED
 from mmreview.ml.fusion.network import (
     COMPONENTS,
     Array,
     FittedNetwork,
+    NetworkFusion,
     attended,
-    fit_network,
     layer,
     weighed,
 )
@@ -70,16 +68,9 @@ class FittedBilinear(FittedNetwork):
         return weighed(xp, params, inputs, modalities) + learned
 
 
-class Bilinear(Fusion):
+class Bilinear(NetworkFusion):
     """Products of each modality with the attended parts of the others."""
 
     name = "bilinear"
     fitted = FittedBilinear
     reads = PARTED
-    slow = True
-
-    def fit(
-        self, material: Material, *, weight: LambdaChoice
-    ) -> Generator[None, None, FittedNetwork]:
-        """See ``fusing.Fusion``. There is no λ: ``weight`` is not looked at."""
-        return (yield from fit_network(FittedBilinear, material))

@@ -8,19 +8,17 @@ used throughout."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from mmreview.domain.versions import LambdaChoice
-from mmreview.ml.fusion.fusing import FEATURES, Fusion
-from mmreview.ml.fusion.material import Material
+from mmreview.ml.fusion.fusing import FEATURES
 from mmreview.ml.fusion.network import (
     COMPONENTS,
     Array,
     FittedNetwork,
-    fit_network,
+    NetworkFusion,
     layer,
     sigmoid,
     weighed,
@@ -64,16 +62,9 @@ class FittedGmu(FittedNetwork):
         return weighed(xp, params, inputs, modalities) + learned
 
 
-class Gmu(Fusion):
+class Gmu(NetworkFusion):
     """Gates that look at all modalities."""
 
     name = "gmu"
     fitted = FittedGmu
     reads = FEATURES
-    slow = True
-
-    def fit(
-        self, material: Material, *, weight: LambdaChoice
-    ) -> Generator[None, None, FittedNetwork]:
-        """See ``fusing.Fusion``. There is no λ: ``weight`` is not looked at."""
-        return (yield from fit_network(FittedGmu, material))

@@ -24,9 +24,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mmreview.domain.versions import LambdaChoice
 from mmreview.ml.calibration import calibrate
 from mmreview.ml.encoders.card import PARTS
 from mmreview.ml.fusion.additive import Seen
+from mmreview.ml.fusion.fusing import Fusion
 from mmreview.ml.fusion.material import Material
 from mmreview.ml.fusion.soft import soft_shares
 
@@ -343,3 +345,16 @@ def layer(rng: np.random.Generator, rows: int, columns: int) -> Array:
     return (rng.standard_normal((rows, columns)) * np.sqrt(2.0 / (rows + columns))).astype(
         np.float32
     )
+
+
+class NetworkFusion(Fusion):
+    """A fusion that is a network: a subclass names it, its ``fitted`` and what it ``reads``."""
+
+    fitted: ClassVar[type[FittedNetwork]]
+    slow = True
+
+    def fit(
+        self, material: Material, *, weight: LambdaChoice
+    ) -> Generator[None, None, FittedNetwork]:
+        """See ``fusing.Fusion``. There is no λ: ``weight`` is not looked at."""
+        return (yield from fit_network(self.fitted, material))

@@ -19,6 +19,7 @@ from mmreview.domain.progress import Progress
 from mmreview.services.desk import Desk, ImportChoice, ProjectInfo
 
 if TYPE_CHECKING:
+    from mmreview.domain.likeness import Likeness
     from mmreview.domain.ports import Features, Trainer
     from mmreview.services.desk import ImportSource
     from mmreview.services.importing import Importing, ImportReport
@@ -127,6 +128,7 @@ class ProjectOpener:
     def _furnish(self, store: Store) -> Desk:
         from mmreview.ml.device import leave_core_for_window
         from mmreview.ml.features import EncodedFeatures
+        from mmreview.ml.likeness import FeatureLikeness
         from mmreview.ml.trainer import FusionTrainer
 
         if self._beside_window:
@@ -137,10 +139,15 @@ class ProjectOpener:
             read_only=store.read_only,
             device=self._device,
         )
-        return furnish(store, features=features, trainer=FusionTrainer(features))
+        return furnish(
+            store, features=features, trainer=FusionTrainer(features),
+            likeness=FeatureLikeness(features),
+        )
 
 
-def furnish(store: Store, *, features: Features, trainer: Trainer) -> Desk:
+def furnish(
+    store: Store, *, features: Features, trainer: Trainer, likeness: Likeness
+) -> Desk:
     """Join an open store and a model room into a desk."""
     from mmreview.imaging.decoding import probe
     from mmreview.services.auditing import Auditing
@@ -148,6 +155,7 @@ def furnish(store: Store, *, features: Features, trainer: Trainer) -> Desk:
     from mmreview.services.importing import Importing
     from mmreview.services.learning import Learning
     from mmreview.services.predicting import Predicting
+    from mmreview.services.propagating import Propagating
     from mmreview.services.queueing import Queueing
     from mmreview.services.reviewing import Reviewing
     from mmreview.store.audit import verify_trail
@@ -179,6 +187,7 @@ def furnish(store: Store, *, features: Features, trainer: Trainer) -> Desk:
         predicting=predicting,
         learning=learning,
         queueing=Queueing(cases=cases),
+        propagating=Propagating(cases=cases, events=events, likeness=likeness),
         exporting=Exporting(cases=cases, events=events, folder=folder),
         auditing=Auditing(
             cases=cases,

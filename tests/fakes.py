@@ -14,6 +14,7 @@ from mmreview.compose import ProjectOpener, furnish
 from mmreview.domain.cases import ImageRef, Partition
 from mmreview.domain.errors import TooFewLabels
 from mmreview.domain.findings import Finding, FindingSchema, State
+from mmreview.domain.likeness import Alike, Alikeness
 from mmreview.domain.ports import CaseDraft, TrainingResult
 from mmreview.domain.predictions import (
     FindingPrediction,
@@ -221,6 +222,21 @@ def make_project(
     return folder
 
 
+class FakeLikeness:
+    """Every case is alike to those that a test says it is: ``twins`` maps keys to kinds."""
+
+    def __init__(self, twins=None):
+        self.twins = twins or {}
+
+    def alike(self, mine, *, keys, hashes):
+        yield Progress("progress.alike", 0, len(keys))
+        return [
+            Alike(key, kind, 0.98, 1.0 if kind is Alikeness.WHOLE else 0.2)
+            for key, kind in self.twins.items()
+            if key in keys
+        ]
+
+
 class FakeOpener(ProjectOpener):
     """Opens real projects with the model room stood in for."""
 
@@ -228,9 +244,12 @@ class FakeOpener(ProjectOpener):
         super().__init__()
         self.features = FakeFeatures()
         self.trainer = FakeTrainer()
+        self.likeness = FakeLikeness()
 
     def _furnish(self, store):
-        return furnish(store, features=self.features, trainer=self.trainer)
+        return furnish(
+            store, features=self.features, trainer=self.trainer, likeness=self.likeness
+        )
 
     def create(self, path, *, schema="test", seed=0):
         return self._create(path, SCHEMA, seed=seed)

@@ -18,6 +18,7 @@ from mmreview.services.exporting import Exporting
 from mmreview.services.importing import ImportReport
 from mmreview.services.learning import Learning
 from mmreview.services.predicting import Predicting
+from mmreview.services.propagating import Propagating
 from mmreview.services.queueing import Queueing
 from mmreview.services.reviewing import Reviewing
 
@@ -67,6 +68,7 @@ class Desk:
     predicting: Predicting
     learning: Learning
     queueing: Queueing
+    propagating: Propagating
     exporting: Exporting
     auditing: Auditing
     import_source: ImportSource

@@ -45,6 +45,7 @@ MENUS: dict[str, tuple[Act, ...]] = {
     "case": (
         Act("commit_and_next", ("Return", "Enter"), "write"), Act("next_case", ("N",)),
         Act("previous_case", ("P",)), _LINE, Act("undo", ("U", "Ctrl+Z"), "write"),
+        Act("near_duplicates", ("Ctrl+D",), "write"),
         Act("search", ("Ctrl+F",)), Act("next_hit", ("F3",)), _LINE, Act("reader", (), ""),
     ),
     "finding": (

@@ -69,6 +69,7 @@ class WindowActs(QObject):
                 "versions": lambda: open_versions(window),
                 "model": lambda: open_model(window),
                 "search_model": lambda: open_model(window, page="tried"),
+                "near_duplicates": lambda: window.session and window.session.look_for_alike(),
                 "keys": self.show_keys,
                 "manual": self.open_manual,
                 "about": self.about,

@@ -151,6 +151,15 @@ class ReviewPage(QWidget):
             if self._key is not None:
                 self._loading.want(self._key)
 
+    def take_changed(self, keys: list[int]) -> None:
+        """The states of these cases were changed by another way than the panel."""
+        if self._loading is not None:
+            for key in keys:
+                self._loading.forget(key)
+            if self._key in keys:
+                self._loading.want(self._key)
+        self.worklist.update_rows(keys)
+
     def set_reader(self, reader: str) -> None:
         """Who signs what is done from now on."""
         self._reader = reader
@@ -163,6 +172,11 @@ class ReviewPage(QWidget):
     def case_id(self) -> str:
         """The open case's id, empty while none is open."""
         return self._view.case.id if self._view is not None else ""
+
+    @property
+    def case_key(self) -> int | None:
+        """The open case's key."""
+        return self._view.case.key if self._view is not None else None
 
     @property
     def has_wish(self) -> bool:

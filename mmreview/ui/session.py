@@ -20,6 +20,7 @@ from mmreview.tasks.runner import RunnerBase
 from mmreview.tasks.task import Lane, Task
 from mmreview.translation import tr
 from mmreview.ui import learning_curves
+from mmreview.ui.near_duplicates import NearDuplicates
 from mmreview.ui.preparing import Preparing
 from mmreview.ui.review_page import ReviewPage
 from mmreview.ui.saving import Saving
@@ -60,6 +61,9 @@ class Session(QObject):
         self.saving = Saving(runner, desk.reviewing, self)
         self.training = Training(runner, desk, reader, self)
         self.preparing = Preparing(runner, desk, opener, self)
+        self.alike = NearDuplicates(
+            runner, desk, banner=page.banner, reader=reader, window=page.window(), parent=self
+        )
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(_REFRESH_MS)
@@ -74,6 +78,9 @@ class Session(QObject):
         self.saving.failed.connect(self._on_save_failed)
         self._status.retryWanted.connect(self.saving.retry)
         self._page.correctionSaved.connect(self.training.note_correction)
+        self.saving.readSaved.connect(self.alike.note_read)
+        self.alike.given.connect(self._on_given)
+        self.alike.problemFound.connect(self.problemFound)
 
     def _connect_learning(self) -> None:
         panel, training = self._page.learning, self.training
@@ -153,6 +160,12 @@ class Session(QObject):
             on_cancelled=lambda: ended(on_cancelled),
         )
 
+    def look_for_alike(self) -> None:
+        """Look for near-duplicates of the open case."""
+        key = self._page.case_key
+        if key is not None:
+            self.alike.look(key)
+
     def end(self) -> None:
         """Close the project's files. The runner must not work for it any more."""
         self._later.stop()
@@ -220,6 +233,11 @@ class Session(QObject):
 
     def _on_trained(self, version: Version) -> None:
         self._page.learning.show_finished(version, self._champion)
+
+    def _on_given(self, keys: list[int]) -> None:
+        self._page.take_changed(keys)
+        for _ in keys:
+            self.training.note_correction()
 
     def _on_save_failed(self, problem: Message, count: int) -> None:
         # The indicator says "not saved" itself.

@@ -19,7 +19,7 @@ from mmreview.domain.findings import (
 from mmreview.domain.reads import Correction
 from mmreview.services.exporting import NOTICE
 from mmreview.store.engine import create_store
-from tests.fakes import FakeFeatures, FakeTrainer, draft
+from tests.fakes import FakeFeatures, FakeLikeness, FakeTrainer, draft
 
 SCHEMA = FindingSchema("s", (Finding("Edema"), Finding("=HYPERLINK(1)")))
 
@@ -28,7 +28,9 @@ SCHEMA = FindingSchema("s", (Finding("Edema"), Finding("=HYPERLINK(1)")))
 def desk_of(folder, cases=3):
     store = create_store(folder, SCHEMA)
     store.cases.upsert([draft(n, labels={"Edema": State.PRESENT}) for n in range(1, cases + 1)])
-    desk = furnish(store, features=FakeFeatures(), trainer=FakeTrainer())
+    desk = furnish(
+        store, features=FakeFeatures(), trainer=FakeTrainer(), likeness=FakeLikeness()
+    )
     try:
         yield desk
     finally:
@@ -131,7 +133,9 @@ def test_labels_of_a_group_and_what_was_implied_are_exported(tmp_path):
     schema = FindingSchema("g", tuple(Finding(name) for name in names), (group,))
     store = create_store(tmp_path / "p.mmreview", schema)
     store.cases.upsert([draft(1)])
-    desk = furnish(store, features=FakeFeatures(), trainer=FakeTrainer())
+    desk = furnish(
+        store, features=FakeFeatures(), trainer=FakeTrainer(), likeness=FakeLikeness()
+    )
     correct(desk, 1, "Severe", State.PRESENT, "Ada")
     assert export(desk, tmp_path / "o.jsonl") == export(desk, tmp_path / "o.csv", "csv") == 1
     desk.close()

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 class LabelTable:
     """Every case that has at least one label, in order of ``keys``.
 
-    ``targets`` is (cases, findings) float32: 1 present, 0 absent, NaN where nothing trains
+    ``targets`` is (cases, findings) float32: 1 present, 0 absent, NaN where nothing is known
     (unset, uncertain, not assessable). ``corrected`` is bool of the same shape: a reader said so.
     ``basis`` is int8 of the same shape: bit 0 the image may learn it, bit 1 the text may, bit 2 the
     clinical values may.
     ``hashes[m][i]`` are the content hashes of case ``i`` for modality ``m``, empty if absent.
     ``through_seq`` is the last event that the table knows of.
+    ``uncertain`` is bool of the same shape, None for nowhere: the state is *uncertain*. Heads learn
+    from it softly; it is no truth, so nothing is measured or calibrated on it. ``confirmed``, the
+    same: the reader left the label as it was, and said so.
     """
 
     keys: NDArray[np.int64]
@@ -32,6 +35,8 @@ class LabelTable:
     corrected: NDArray[np.bool_]
     basis: NDArray[np.int8]
     through_seq: int
+    uncertain: NDArray[np.bool_] | None = None
+    confirmed: NDArray[np.bool_] | None = None
 
     @property
     def corrections(self) -> int:

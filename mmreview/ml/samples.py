@@ -89,7 +89,8 @@ class Samples:
     in 16 bits, each ``part_widths[m]`` long); ``targets`` is (n, findings) with NaN unlabelled.
     ``blocks[m]`` are the widths of what ``features[m]`` is made of, ``weighing[m]`` says how heads
     weigh each, ``pieces[m]`` are names and widths (see ``plans``); ``marked`` are the modalities
-    whose features are values and then marks that each is there."""
+    whose features are values and then marks that each is there. ``uncertain`` and ``confirmed``
+    are those of the label table; None is nowhere."""
 
     modalities: tuple[str, ...]
     features: dict[str, NDArray[np.float32]]
@@ -105,6 +106,8 @@ class Samples:
     part_widths: Mapping[str, int] = field(default_factory=dict)
     pieces: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     weighing: Mapping[str, tuple[Weighing, ...]] = field(default_factory=dict)
+    uncertain: NDArray[np.bool_] | None = None
+    confirmed: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -125,6 +128,8 @@ class Samples:
             part_widths=self.part_widths,
             pieces=self.pieces,
             weighing=self.weighing,
+            uncertain=_some(self.uncertain, rows),
+            confirmed=_some(self.confirmed, rows),
         )
 
     @property
@@ -237,7 +242,15 @@ def gather(
         part_widths=dict(features.part_widths) if parts else {},
         pieces={m: features.pieces(m) for m in modalities},
         weighing={m: features.weighing(m) for m in modalities},
+        uncertain=_some(table.uncertain, rows),
+        confirmed=_some(table.confirmed, rows),
     )
+
+
+def _some(
+    marks: NDArray[np.bool_] | None, rows: NDArray[np.integer] | NDArray[np.bool_]
+) -> NDArray[np.bool_] | None:
+    return None if marks is None else np.asarray(marks, bool)[rows]
 
 
 def lacking_parts(samples: Samples) -> int:

@@ -34,6 +34,7 @@ from mmreview.ml.encoders.card import PARTS
 from mmreview.ml.exclusive import Group
 from mmreview.ml.fusion import AUTO, FUSIONS, fusion_named, reads_parts
 from mmreview.ml.fusion.fusing import PARTED
+from mmreview.ml.label_errors import suspects
 from mmreview.ml.learning_curve import learning_curve
 from mmreview.ml.model import Model
 from mmreview.ml.pairing import PairEvidence, described, learn_pairs
@@ -128,6 +129,10 @@ class FusionTrainer:
             *remarks(samples, fitted.models[0].heads, request.findings),
             *weight_unused(request.weight, recipe.fusion),
         ]
+        measured["suspects"] = yield from relay(
+            suspects(samples, fitted, request.findings, seed=request.seed),
+            lambda _: TrainingStep("training.phase.measuring", 0.96),
+        )
         if found is not None:
             measured["search"] = found.table
         yield TrainingStep("training.phase.measuring", 0.97)

@@ -102,6 +102,7 @@ _CORRECTED = Query(
         corrections.c.finding,
         corrections.c.state,
         corrections.c.basis,
+        corrections.c.previous,
     )
     .where(
         corrections.c.seq <= bindparam("through"),
@@ -142,7 +143,7 @@ def label_table(
     imported = _LETTERS.run(connection).fetchall()
     corrected = _CORRECTED.run(connection, through=through).fetchall()
     keys = sorted({key for key, _ in imported} | {row[0] for row in corrected})
-    letters, basis, by_reader = _states(imported, corrected, keys, schema)
+    letters, basis, by_reader, confirmed = _states(imported, corrected, keys, schema)
     labelled = (letters != ord(LETTERS[State.UNSET])).any(axis=1)
     kept = np.asarray(keys, dtype=np.int64)[labelled]
     letters = letters[labelled]
@@ -160,6 +161,8 @@ def label_table(
         corrected=by_reader[labelled],
         basis=basis[labelled],
         through_seq=through,
+        uncertain=letters == ord(LETTERS[State.UNCERTAIN]),
+        confirmed=confirmed[labelled],
     )
 
 
@@ -171,11 +174,12 @@ def case_contents(connection: sqlite3.Connection, keys: Sequence[int]) -> CaseCo
 
 def _states(
     imported: Sequence[tuple[int, str]],
-    corrected: Sequence[tuple[int, str, str, str]],
+    corrected: Sequence[tuple[int, str, str, str, str]],
     keys: Sequence[int],
     schema: FindingSchema,
-) -> tuple[NDArray[np.uint8], NDArray[np.int8], NDArray[np.bool_]]:
-    """Letters, basis bits and who said so, each (cases, findings)."""
+) -> tuple[NDArray[np.uint8], NDArray[np.int8], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Letters, basis bits, whether a reader said so and whether that confirmed what had held, each
+    (cases, findings)."""
     import numpy as np
 
     unset = ord(LETTERS[State.UNSET])
@@ -188,13 +192,15 @@ def _states(
         letters[places] = np.frombuffer(block, dtype=np.uint8).reshape(len(imported), width)
     basis = np.where(letters != unset, _BASIS_BITS[Basis.BOTH], 0).astype(np.int8)
     by_reader = np.zeros(letters.shape, dtype=np.bool_)
-    for key, finding, state, rests_on in corrected:
+    confirmed = np.zeros(letters.shape, dtype=np.bool_)
+    for key, finding, state, rests_on, previous in corrected:
         place = rows[key], schema.index(finding)
         letters[place] = ord(LETTERS[State(state)])
         is_set = state != State.UNSET
         basis[place] = _BASIS_BITS[Basis(rests_on)] if is_set else 0
         by_reader[place] = is_set
-    return letters, basis, by_reader
+        confirmed[place] = is_set and previous == state
+    return letters, basis, by_reader, confirmed
 
 
 def _case_columns(

@@ -184,3 +184,15 @@ def test_clinical_values_have_hashes_once_an_import_has_found_some(store, draft)
     assert len(own) == 1
     assert store.cases.contents([1, 2]).hashes["clinical"] == (own, ())
     assert store.cases.label_table().hashes["clinical"] == (own,)
+
+
+def test_the_label_table_knows_the_uncertain_and_the_confirmed(filled, correct):
+    correct(1, "Edema", P)  # as the import said
+    correct(1, "Pleural Effusion", P)
+    correct(2, "No Finding", U)
+    table = filled.cases.label_table()
+    assert table.confirmed.tolist() == [[True, False, False], [False, False, False]]
+    assert table.uncertain.tolist()[1] == [False, False, True]
+    assert np.isnan(table.targets[table.uncertain]).all()
+    correct(1, "Edema", A)
+    assert not filled.cases.label_table().confirmed.any()

@@ -146,7 +146,8 @@ def main() -> None:
                 counts = [
                     found(samples, findings, plant, seed=s, offered=given.offered) for s in seeds
                 ]
-                hits, alone, chance = (np.array(column, float) for column in zip(*counts, strict=True))
+                columns = zip(*counts, strict=True)
+                hits, alone, chance = (np.array(column, float) for column in columns)
                 print(
                     f"{name:>8} {kind:>9} {hits.mean():6.1f} ± {hits.std():3.1f} "
                     f"{alone.mean():6.1f} ± {alone.std():3.1f} {chance.mean():7.1f} "

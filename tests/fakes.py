@@ -12,7 +12,7 @@ from PIL import Image
 
 from mmreview.compose import ProjectOpener, furnish
 from mmreview.domain.cases import ImageRef, Partition
-from mmreview.domain.errors import TooFewLabels
+from mmreview.domain.errors import TooFewLabels, TooFewToCompare
 from mmreview.domain.findings import Finding, FindingSchema, State
 from mmreview.domain.likeness import Alike, Alikeness
 from mmreview.domain.ports import CaseDraft, TrainingResult
@@ -159,6 +159,25 @@ class FakeTrainer:
         )
         metrics = {"auroc": {"fused": 0.87, "image": 0.8, "text": 0.82}, "cases": 40}
         return TrainingResult(f"sha-{request.version}", "pooling", metrics, verdict)
+
+    def control_arm(self, request, *, read):
+        have = {arm: len(keys) for arm, keys in read.items()}
+        if min(have.values()) < 20:
+            lacking = {arm: max(0, 20 - count) for arm, count in have.items()}
+            raise TooFewToCompare(audit=0, **lacking)
+        yield Progress("progress.control_arm", 50, 100)
+        points = [
+            {"cases": n, "labels": {"queue": 4 * n, "control": 4 * n},
+             "queue": [0.7 + n / 200, 0.6 + n / 200, 0.8 + n / 200],
+             "control": [0.66 + n / 200, 0.56 + n / 200, 0.76 + n / 200],
+             "difference": [0.04, -0.05, 0.13]}
+            for n in (10, 20)
+        ]
+        return {
+            "points": points, "audit": {"cases": 40, "findings": list(self.findings)},
+            "read": have, "verdict": "insights.saving.none", "params": {"cases": 20},
+            "saving": None,
+        }
 
     def learning_curve(self, request):
         yield Progress("progress.learning_curve", 50, 100)

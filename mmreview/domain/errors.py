@@ -143,6 +143,13 @@ class TooFewLabels(MmreviewError):
     code = "error.too_few_labels"
 
 
+class TooFewToCompare(MmreviewError):
+    """The queue cannot be compared with the control arm yet: so many more cases of ``queue``,
+    ``control`` and ``audit`` have to be read."""
+
+    code = "error.too_few_to_compare"
+
+
 class Cancelled(MmreviewError):
     """A person cancelled; nothing half done remains."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,3 +43,15 @@ class LabelTable:
     def corrections(self) -> int:
         """How many labels a reader set."""
         return int(self.corrected.sum())
+
+    def take(self, rows: Sequence[int]) -> LabelTable:
+        """Some of the rows (ascending, so that keys stay in order)."""
+
+        def taken(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {name: taken(each) for name, each in value.items()}
+            if isinstance(value, tuple):
+                return tuple(value[row] for row in rows)
+            return value[list(rows)] if hasattr(value, "shape") else value
+
+        return replace(self, **{f.name: taken(getattr(self, f.name)) for f in fields(self)})

@@ -159,6 +159,10 @@ class CaseStore(Protocol):
         """The labels that hold, or held after event ``through_seq``, as one table."""
         ...
 
+    def keys_of(self, ids: Sequence[str]) -> dict[str, int]:
+        """The key of each of these ids that is in the project."""
+        ...
+
     def fingerprints(self, ids: Sequence[str]) -> dict[str, str]:
         """The fingerprint of each of these ids that is already in the project."""
         ...
@@ -404,6 +408,21 @@ class Trainer(Protocol):
         """AUROC of each opinion by how many labels teach it: ``{"points": [{"cases", "labels",
         "rows": {finding or "macro": {opinion: [auroc, low, high]}}}], "cases", "groups",
         "folds"}``. Writes nothing."""
+        ...
+
+    def control_arm(
+        self, request: TrainingRequest, *, read: Mapping[str, Sequence[int]]
+    ) -> Generator[Progress, None, dict[str, Any]]:
+        """What the queue saves against drawing at random: models of the first n cases of
+        ``read["queue"]`` and of ``read["control"]`` (keys in order of reading), measured on the
+        audit cases. ``{"points": [{"cases", "labels": {arm: n}, "queue": [auroc, low, high],
+        "control": …, "difference": …}], "audit": {"cases", "findings"}, "read": {arm: n},
+        "verdict": message code, "params", "saving"}``; low and high are None where cases are too
+        few. Writes nothing.
+
+        Raises:
+            TooFewToCompare: an arm or the audit set has too few cases.
+        """
         ...
 
     def load(self, version: Version, folder: Path) -> Predictor:

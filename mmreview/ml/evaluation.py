@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mmreview.domain.progress import Progress
 from mmreview.ml import folds as grouping
 from mmreview.ml import gate, group_metrics, metrics, uncertainty
+from mmreview.ml.audited import audited
 from mmreview.ml.exclusive import Group
 from mmreview.ml.fusion import FUSIONS
 from mmreview.ml.fusion.fusing import PARTED, Fusion, fit_each
@@ -49,14 +50,15 @@ def measure_version(
     "measured_on", "macro": {opinion: {measure: …}}, "micro": the same over all labels together,
     "per_finding": {finding: {opinion: {measure: …}}}}``. What ``uncertainty.add_intervals`` adds
     to a row stands in ``macro`` and ``per_finding``; ``exclusive`` are the rows of
-    ``group_metrics.measure_groups``, ``reliability`` the curves of ``reliability.curves``.
+    ``group_metrics.measure_groups``, ``reliability`` the curves of ``reliability.curves``,
+    ``audit`` what ``audited`` says, whatever the basis.
 
     ``basis`` is ``audit`` once the audit partition is big enough (see ``gate``), else
     ``cross_validation`` (the fold models' opinions on the folds they have not seen).
     """
-    if gate.big_enough(audit.judged):
-        basis, measured, strata = "audit", audit, None
-        opinions = fitted.models[0].opinions(audit.features, audit.present)
+    judging = fitted.models[0].opinions(audit.features, audit.present) if len(audit) else None
+    if judging is not None and gate.big_enough(audit.judged):
+        basis, measured, strata, opinions = "audit", audit, None, judging
     else:
         assert fitted.held_out is not None
         basis, measured, strata = "cross_validation", samples, fitted.folds
@@ -64,6 +66,12 @@ def measure_version(
     truth, on = comparable(measured)
     trial = uncertainty.Trial(truth, opinions.probabilities, measured.groups, strata)
     rows, together = yield from _measured(trial, findings, seed=seed)
+    on_audit = None
+    if basis == "audit":
+        on_audit = audited(trial, rows, together, seed=seed)
+    elif judging is not None:
+        few = uncertainty.Trial(comparable(audit)[0], judging.probabilities, audit.groups)
+        on_audit = audited(few, *(yield from _measured(few, findings, seed=seed)), seed=seed)
     reliability = yield from reliability_curves(trial, findings, seed=seed)
     groups = fitted.lesson.groups
     exclusive = yield from group_metrics.measure_groups(trial, groups, findings, seed=seed)
@@ -85,6 +93,7 @@ def measure_version(
         "per_finding": per_finding,
         "exclusive": exclusive,
         "reliability": reliability,
+        "audit": on_audit,
     }
 
 

@@ -10,7 +10,7 @@ Importing this module is light; no part of a round needs torch.
 from __future__ import annotations
 
 import platform
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from mmreview.ml import device as devices
 from mmreview.ml import evaluation
 from mmreview.ml.bundle import Bundle
 from mmreview.ml.champion import Champion, champion_of, judged
+from mmreview.ml.control_arm import Arms, control_arm, rows_among
 from mmreview.ml.encoders.card import PARTS
 from mmreview.ml.exclusive import Group
 from mmreview.ml.fusion import AUTO, FUSIONS, fusion_named, reads_parts
@@ -305,6 +306,28 @@ class FusionTrainer:
         if reads_parts(recipe.fusion):
             require_parts(samples, recipe.fusion)
         return (yield from learning_curve(samples, recipe, findings=request.findings))
+
+    def control_arm(
+        self, request: TrainingRequest, *, read: Mapping[str, Sequence[int]]
+    ) -> Generator[Progress, None, dict[str, Any]]:
+        """What the queue saves against drawing at random (see ``domain.ports.Trainer``)."""
+        recipe = self._recipe(request, self._parent(request))
+        parts = reads_parts(recipe.fusion)
+        partitions = {"queue": Partition.TRAIN, "control": Partition.CONTROL}
+        samples = {}
+        for arm, partition in partitions.items():
+            table = request.table.take(rows_among(request.table, read[arm]).tolist())
+            samples[arm] = yield from self._read_quietly(table, partition, parts)
+        audit = yield from self._read_quietly(request.table, Partition.AUDIT, parts)
+        arms = Arms(samples, read, audit)
+        with devices.steady_products():
+            return (yield from control_arm(arms, recipe, findings=request.findings))
+
+    def _read_quietly(
+        self, table: LabelTable, partition: Partition, parts: bool
+    ) -> Generator[Progress, None, Samples]:
+        reading = gather(self._features, table, partition, parts=parts)
+        return (yield from relay(reading, lambda _: Progress("progress.control_arm", 0, 100)))
 
     def load(self, version: Version, folder: Any) -> Predictor:
         """Load a bundle after checking its hash and its encoders (BundleInvalid)."""

@@ -79,6 +79,7 @@ _PARTITIONS = Query(
     .group_by(cases.c.patient_group)
 )
 
+_KEYS_OF = Query(select(cases.c.id, cases.c.key).where(cases.c.id.in_(_WANTED)))
 _KNOWN = Query(select(cases.c.id, cases.c.key, cases.c.fingerprint).where(cases.c.id.in_(_WANTED)))
 _INSERT = Query(insert(cases).returning(cases.c.key))
 _UPDATE = Query(
@@ -194,6 +195,11 @@ class SqlCaseStore:
         """The fingerprint of each of these ids that is already in the project."""
         with self._database.read() as connection:
             return dict(_FINGERPRINTS.run(connection, wanted=_json_list(ids)).fetchall())
+
+    def keys_of(self, ids: Sequence[str]) -> dict[str, int]:
+        """The key of each of these ids that is in the project."""
+        with self._database.read() as connection:
+            return dict(_KEYS_OF.run(connection, wanted=_json_list(ids)).fetchall())
 
     def partitions(self, groups: Sequence[str]) -> dict[str, Partition]:
         """The partition that each of these groups already has."""

@@ -1,0 +1,50 @@
+"""What a version says of itself on the audit partition, from the first labelled audit case on."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mmreview.ml.uncertainty import perfect_band, perfect_errors
+
+
+def test_a_version_is_measured_on_audit_cases_however_few(make_world, make_rounds):
+    world = make_world(audit=0.06)
+    few = np.flatnonzero([drawn.value == "audit" for drawn in world.partitions])[:12]
+    rows = [i for i, drawn in enumerate(world.partitions) if drawn.value == "train"]
+    rows = np.sort(np.concatenate([rows, few]))
+    _, result = make_rounds(world).train(world.table(rows=rows))
+    found = json.loads(json.dumps(result.metrics["audit"]))
+    assert result.metrics["basis"] == "cross_validation"
+    assert found["cases"] == 12 and found["labels"] == 48
+    value, low, high = found["auroc"]["fused"]
+    assert low <= value <= high
+    assert set(found["auroc"]) == {"fused", "image", "text"}
+    assert found["ece_perfect"][0] < found["ece_perfect"][1]
+
+
+def test_on_an_audit_set_that_judges_both_say_the_same(make_world, make_rounds):
+    world = make_world(audit=0.3)
+    _, result = make_rounds(world).train(world.table())
+    found = result.metrics["audit"]
+    assert result.metrics["basis"] == "audit"
+    assert found["auroc"]["fused"][0] == result.metrics["auroc"]["fused"]
+    assert found["cases"] == result.metrics["cases"]
+    assert found["ece"] == result.metrics["micro"]["fused"]["ece"]
+
+
+def test_without_audit_labels_nothing_is_said(make_world, make_rounds):
+    world = make_world()
+    assert make_rounds(world).train(world.table())[1].metrics["audit"] is None
+
+
+def test_a_perfect_model_is_within_its_band():
+    rng = np.random.default_rng(5)
+    probability = rng.random(300)
+    low, high = perfect_band(probability, seed=0)
+    assert low < perfect_errors(probability, seed=1)["ece_perfect"] < high
+    truth = (rng.random((200, 300)) < probability).astype(float)
+    bins = np.minimum((probability * 15).astype(int), 14)
+    gaps = [np.abs(np.bincount(bins, probability - t, minlength=15)).sum() / 300 for t in truth]
+    inside = np.mean([low <= gap <= high for gap in gaps])
+    assert inside == pytest.approx(0.95, abs=0.05)

@@ -98,7 +98,9 @@ class CaseContents:
 @dataclass(frozen=True, slots=True)
 class WorklistRow:
     """What one row of the worklist shows. ``conflict`` is the largest over the findings, in bits;
-    ``reason`` is a message code with ``reason_params`` (why the case is offered)."""
+    ``reason`` is a message code with ``reason_params`` (why the case is offered). ``stream`` is
+    the queue's (``queues.Stream``), empty for a case that is not in it; ``leased_by`` names another
+    reader who has the case. A case that is planted again looks as if nobody had read it."""
 
     key: int
     id: str
@@ -113,11 +115,16 @@ class WorklistRow:
     reason: str = ""
     reason_params: Mapping[str, Any] = field(default_factory=dict)
     read_at: str = ""
+    stream: str = ""
+    leased_by: str = ""
 
 
 class WorklistSort(StrEnum):
-    """Orders of the worklist; ties and missing scores fall back to the order of import."""
+    """Orders of the worklist; ties and missing scores fall back to the order of import.
 
+    ``QUEUE`` is the order in which cases are offered; behind those, by priority."""
+
+    QUEUE = "queue"
     PRIORITY = "priority"
     CONFLICT = "conflict"
     ID = "id"
@@ -128,11 +135,14 @@ class WorklistFilter:
     """Which cases the worklist holds. Conditions are joined by *and*; the defaults let all in.
 
     ``text`` is searched for in id, caption and report (case-insensitive). ``finding`` keeps the
-    cases where a reader or the import marked that finding present.
+    cases where a reader or the import marked that finding present. ``unread`` keeps those without a
+    committed read and those that this reader is to read a second time; ``due`` those of them that
+    no other reader has on lease.
     """
 
     text: str = ""
     unread: bool = False
+    due: bool = False
     corrected: bool = False
     conflict: bool = False
     missing_modality: bool = False

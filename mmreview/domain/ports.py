@@ -28,6 +28,7 @@ from mmreview.domain.labels import LabelTable
 from mmreview.domain.predictions import CaseScore, Prediction, ScoreTable
 from mmreview.domain.progress import Progress, TrainingStep
 from mmreview.domain.reads import Event, FindingState, NewEvent
+from mmreview.domain.streams import Lease, Offer
 from mmreview.domain.versions import GateVerdict, LambdaChoice, Role, Version
 
 if TYPE_CHECKING:
@@ -255,6 +256,54 @@ class ScoreStore(Protocol):
     def missing(self, version: int, limit: int, *, after: int = 0) -> list[int]:
         """Keys above ``after``, in order, of up to ``limit`` cases without a score under
         ``version``."""
+        ...
+
+
+class QueueStore(Protocol):
+    """The head of the queue, as disposable as the scores, and what a new one is made from."""
+
+    reader: str
+
+    def replace(self, version: int, offers: Sequence[Offer]) -> None:
+        """Let these be the queue from now on, as ``version`` (0: none) ranked them."""
+        ...
+
+    def take_out(self, key: int) -> None:
+        """The case has been read: it gives its place up."""
+        ...
+
+    def head(self, limit: int) -> list[Offer]:
+        """The first places, in order."""
+        ...
+
+    def pool(self, partition: Partition) -> array[int]:
+        """The keys ('q') of the cases of a partition that nobody has read, ascending."""
+        ...
+
+    def read_count(self) -> int:
+        """How many cases have been read."""
+        ...
+
+    def reads_of(self, reader: str) -> list[tuple[int, int]]:
+        """The cases that this reader has committed a read of, in the order of the first: key and
+        how many reads."""
+        ...
+
+
+class LeaseStore(Protocol):
+    """Who has which case at the moment. Only the process that writes the project can lease."""
+
+    def held(self, *, now: int) -> list[Lease]:
+        """The leases that have not run out (seconds since 1970)."""
+        ...
+
+    def take(self, keys: Sequence[int], *, reader: str, now: int, until: int) -> list[int]:
+        """Lease those of ``keys`` that no other reader has; which those are, in order. Raises
+        WriteFailed, ProjectReadOnly."""
+        ...
+
+    def give_back(self, keys: Sequence[int], *, reader: str) -> None:
+        """End these leases of this reader."""
         ...
 
 

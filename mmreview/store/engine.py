@@ -35,8 +35,10 @@ from mmreview.store import migrations
 from mmreview.store.backup import back_up_before_migration
 from mmreview.store.cases import SqlCaseStore
 from mmreview.store.database import Database, database_file, file_uri, readable_uri
+from mmreview.store.leases import SqlLeaseStore
 from mmreview.store.lock import WriterLock, holder_of
 from mmreview.store.preferences import SqlPreferenceStore
+from mmreview.store.queues import SqlQueueStore
 from mmreview.store.reads import SqlEventStore, append_event, now
 from mmreview.store.scores import ScoreCache, SqlScoreStore
 from mmreview.store.tables import Query, project, trail
@@ -86,6 +88,8 @@ class Store:
             self.cases = SqlCaseStore(
                 self.database, schema=self._read_schema(), scores=self.scores
             )
+            self.queue = SqlQueueStore(self.scores, self._cache)
+            self.leases = SqlLeaseStore(self.database)
             self.events = SqlEventStore(self.database)
             self.preferences = SqlPreferenceStore(self.database)
         except BaseException:

@@ -1,4 +1,4 @@
-"""The disposable sort keys of the worklist, in a cache file beside the database.
+"""The disposable sort keys of the worklist and its queue, in a cache file beside the database.
 
 Every reading connection attaches the file as ``cache``, so that sorting and filtering by score is
 one query over both. Nothing in it is worth keeping: a missing or damaged file is made anew, empty,
@@ -28,12 +28,23 @@ from mmreview.store.tables import Query, scores, worklist
 
 T = TypeVar("T")
 
-_TABLE = """
-CREATE TABLE IF NOT EXISTS {schema}.scores (
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS cache.scores (
     id INTEGER NOT NULL PRIMARY KEY, conflict REAL, priority REAL,
     reason TEXT NOT NULL, reason_params TEXT NOT NULL
+)""",
+    """CREATE TABLE IF NOT EXISTS cache.queue (
+    key INTEGER NOT NULL PRIMARY KEY, place INTEGER NOT NULL, stream TEXT NOT NULL,
+    score REAL NOT NULL, reason TEXT NOT NULL, reason_params TEXT NOT NULL,
+    version INTEGER NOT NULL, reader TEXT NOT NULL
+)""",
 )
-"""
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    for table in _TABLES:
+        connection.execute(table)
+
 
 #: How far a version's number is shifted in ``scores.id`` to leave room for the case's key.
 _SHIFT = 32
@@ -87,6 +98,7 @@ class ScoreCache:
             try:
                 connection.execute("ATTACH ? AS cache", (uri,))
                 connection.execute("SELECT id FROM cache.scores LIMIT 1").fetchone()
+                connection.execute("SELECT key FROM cache.queue LIMIT 1").fetchone()
                 return
             except sqlite3.DatabaseError:
                 with suppress(sqlite3.DatabaseError):
@@ -94,7 +106,7 @@ class ScoreCache:
                 if not self._read_only and "mode=rw" in uri:
                     self._replace()
         connection.execute("ATTACH ':memory:' AS cache")
-        connection.execute(_TABLE.format(schema="cache"))
+        _make_tables(connection)
 
     def _uris(self) -> tuple[str, ...]:
         file = file_uri(self._path)
@@ -189,7 +201,7 @@ class ScoreCache:
             connection.execute("ATTACH ? AS cache", (file_uri(self._path),))
             connection.execute("PRAGMA cache.journal_mode = WAL")
             connection.execute("PRAGMA cache.synchronous = OFF")
-            connection.execute(_TABLE.format(schema="cache"))
+            _make_tables(connection)
         except sqlite3.OperationalError as error:
             connection.close()
             raise WriteFailed(detail=str(error)) from error
@@ -210,12 +222,14 @@ class ScoreCache:
 
 
 class SqlScoreStore:
-    """``ports.ScoreStore``. ``serving`` is the version whose scores the worklist uses (0: none)."""
+    """``ports.ScoreStore``. ``serving`` is the version whose scores the worklist uses (0: none),
+    ``reader`` who looks at it."""
 
     def __init__(self, database: Database, cache: ScoreCache, *, serving: int | None) -> None:
         self._database = database
         self._cache = cache
         self.serving = serving or 0
+        self.reader = ""
         cache.on_replaced = database.forget_readers
 
     def replace(self, version: int, scores: Iterable[CaseScore]) -> None:

@@ -3,7 +3,8 @@
 ``cases``, ``images`` and ``labels`` hold what was imported; ``events`` is the append-only trail
 with its head in ``trail``; ``corrections`` and the reading columns of ``worklist`` are derived
 from the trail in the transaction that appends to it (``audit`` compares and rebuilds them).
-``scores`` lives in a disposable file beside the database that reading connections attach.
+``scores`` and ``queue`` live in a disposable file beside the database that reading connections
+attach.
 The tables are made by ``migrations``; a test compares the two.
 
 Statements are written with Core and compiled once, at import; they run on the driver's own
@@ -107,6 +108,10 @@ events = Table(
     Column("prev_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
     Index("ix_events_case_id", "case_id", "seq", sqlite_where=text("case_id <> ''")),
+    Index(
+        "ix_events_reads", "actor", "case_id", "seq",
+        sqlite_where=text("kind = 'read_committed'"),
+    ),
 )
 
 #: One row: the newest event, so that a trail cut off at its end is noticed.
@@ -168,6 +173,16 @@ versions = Table(
     Index("ix_versions_champion", "role", unique=True, sqlite_where=text("role = 'champion'")),
 )
 
+#: Who has which case at the moment: two readers are not offered the same one. No part of the trail;
+#: ``until`` is in seconds since 1970, and a lease that has run out counts as none.
+leases = Table(
+    "leases",
+    metadata,
+    Column("case_key", Integer, ForeignKey("cases.key"), primary_key=True),
+    Column("reader", Text, nullable=False),
+    Column("until", Integer, nullable=False),
+)
+
 #: In the attached cache, outside trail, migrations and backups. ``id`` is the version in the high
 #: and the case's key in the low 32 bits: a worklist scan in order of keys then finds each score
 #: right behind the one before.
@@ -179,6 +194,22 @@ scores = Table(
     Column("priority", Real),
     Column("reason", Text, nullable=False),
     Column("reason_params", Text, nullable=False),
+    schema="cache",
+)
+
+#: Beside the scores and as disposable: the head of the queue. ``place`` counts from 0; ``version``
+#: is the one that ranked it (0: none). ``reader`` is set where a place is one reader's only.
+queue = Table(
+    "queue",
+    scores.metadata,
+    Column("key", Integer, primary_key=True),
+    Column("place", Integer, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("score", Real, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("reason_params", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("reader", Text, nullable=False),
     schema="cache",
 )
 

@@ -3,6 +3,7 @@
 ``keys`` scans the narrow ``worklist`` table (joined with the scores of the serving version) and
 materialises nothing but integers; a page of rows is then fetched by key. Orders:
 
+- *queue*: the cases that are offered, in their order (``queues``); behind them as by priority.
 - *priority*: cases not yet read first, those with the highest priority on top and those without
   a score below them, in order of import; read cases follow in the same order.
 - *conflict*: the largest conflict first, cases without one below, in order of import.
@@ -16,8 +17,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -48,12 +51,24 @@ from mmreview.domain.cases import (
 )
 from mmreview.domain.findings import FindingSchema, State
 from mmreview.domain.queues import CONFLICT_REASONS
+from mmreview.domain.streams import BLIND, NEUTRAL, RANDOM, Stream
 from mmreview.store.labels import LETTERS
 from mmreview.store.scores import SqlScoreStore, base_of, reason_params
-from mmreview.store.tables import Query, cases, corrections, labels, scores, worklist
+from mmreview.store.tables import (
+    Query,
+    cases,
+    corrections,
+    labels,
+    leases,
+    queue,
+    scores,
+    worklist,
+)
 
 # ``base`` is the serving version's part of a score's id.
 _SCORED = worklist.outerjoin(scores, scores.c.id == worklist.c.key + bindparam("base"))
+_MINE = queue.c.reader.in_(["", bindparam("reader")])
+_QUEUED = _SCORED.outerjoin(queue, and_(queue.c.key == worklist.c.key, _MINE))
 
 
 def _steps(score: ColumnElement[Any]) -> ColumnElement[int]:
@@ -63,6 +78,7 @@ def _steps(score: ColumnElement[Any]) -> ColumnElement[int]:
 
 
 _ORDERS: dict[WorklistSort, tuple[ColumnElement[Any], ...]] = {
+    WorklistSort.QUEUE: (queue.c.place,),
     WorklistSort.PRIORITY: (
         worklist.c.done.op("<<")(50) - _steps(scores.c.priority),
         worklist.c.key,
@@ -70,6 +86,10 @@ _ORDERS: dict[WorklistSort, tuple[ColumnElement[Any], ...]] = {
     WorklistSort.CONFLICT: (-_steps(scores.c.conflict), worklist.c.key),
     WorklistSort.ID: (worklist.c.sort_id, worklist.c.key),
 }
+_PLANTED = select(queue.c.key).where(queue.c.stream == str(Stream.REPEATS), _MINE)
+_UNREAD = or_(worklist.c.done == 0, worklist.c.key.in_(_PLANTED))
+_LEASED = and_(leases.c.until > bindparam("now"), leases.c.reader != bindparam("reader"))
+_FREE = worklist.c.key.not_in(select(leases.c.case_key).where(_LEASED))
 _LACKS = or_(worklist.c.has_image == 0, worklist.c.has_report == 0)
 _IN_CONFLICT = or_(*(scores.c.reason == reason for reason in CONFLICT_REASONS))
 
@@ -113,6 +133,7 @@ _COUNTS = Query(
         func.count(case((worklist.c.corrections > 0, 1))),
         func.count(case((_LACKS, 1))),
         func.count(case((_IN_CONFLICT, 1))),
+        select(func.count()).select_from(_PLANTED.subquery()).scalar_subquery(),
     ).select_from(_SCORED)
 )
 _ROWS = Query(
@@ -130,8 +151,17 @@ _ROWS = Query(
         scores.c.priority,
         scores.c.reason,
         scores.c.reason_params,
+        leases.c.reader,
+        queue.c.stream,
+        queue.c.version,
+        queue.c.reason,
+        queue.c.reason_params,
     )
-    .select_from(_SCORED.join(cases, cases.c.key == worklist.c.key))
+    .select_from(
+        _QUEUED.join(cases, cases.c.key == worklist.c.key).outerjoin(
+            leases, and_(leases.c.case_key == worklist.c.key, _LEASED)
+        )
+    )
     .where(
         worklist.c.key.in_(
             select(func.json_each(bindparam("wanted")).table_valued("value").c.value)
@@ -154,24 +184,40 @@ class Worklist:
         Raises:
             FindingNotFound: the filter names a finding that the schema lacks.
         """
-        query = self._query(where, sort)
         text = where.text.strip().replace("\0", "")
-        params: dict[str, object] = {"base": base_of(self._scores.serving)}
+        params = self._params()
         if text:
             params["phrase"] = '"' + text.replace('"', '""') + '"'
             params["like"] = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
         if where.finding:
             place = self._schema.index(where.finding)
             params |= {"finding": self._schema.names[place], "place": place + 1}
+        if sort is not WorklistSort.QUEUE:
+            return self._keys(where, sort, params)
+        # Two scans of one table each: joined, the few places cost half as much again as they sort.
+        head = self._keys(where, sort, params)
+        rest = self._keys(where, WorklistSort.PRIORITY, params)
+        placed = set(head)
+        return head + array("q", [key for key in rest if key not in placed]) if placed else rest
+
+    def _keys(
+        self, where: WorklistFilter, sort: WorklistSort, params: Mapping[str, object]
+    ) -> array[int]:
+        query = self._query(where, sort)
         # One text of all keys: 100,000 rows of one number each would take longer to fetch.
         text = self._scores.reading(lambda connection: query.value(connection, **params))
         return array("q", json.loads(text))
+
+    def _params(self) -> dict[str, object]:
+        base = base_of(self._scores.serving)
+        return {"base": base, "reader": self._scores.reader, "now": int(time.time())}
 
     def _query(self, where: WorklistFilter, sort: WorklistSort) -> Query:
         long = len(where.text.strip()) >= 3
         short = bool(where.text.strip()) and not long
         chosen: tuple[tuple[bool, ColumnElement[bool]], ...] = (
-            (where.unread, worklist.c.done == 0),
+            (where.unread or where.due, _UNREAD),
+            (where.due, _FREE),
             (where.corrected, worklist.c.corrections > 0),
             (where.missing_modality, _LACKS),
             (where.conflict, _IN_CONFLICT),
@@ -181,31 +227,35 @@ class Worklist:
         )
         shape = (sort, *(wanted for wanted, _ in chosen))
         if shape not in self._queries:
-            statement: Select[Any] = select(worklist.c.key).order_by(*_ORDERS[sort])
-            if where.conflict or sort is not WorklistSort.ID:
+            statement: Select[Any] = select(worklist.c.key)
+            if sort is WorklistSort.QUEUE:  # those that have a place
+                statement = statement.select_from(_QUEUED).where(queue.c.place.is_not(None))
+            elif where.conflict or sort is not WorklistSort.ID:
                 statement = statement.select_from(_SCORED)
             conditions = [condition for wanted, condition in chosen if wanted]
-            inner = statement.where(*conditions).subquery()
+            inner = statement.where(*conditions).order_by(*_ORDERS[sort]).subquery()
             self._queries[shape] = Query(select(func.json_group_array(inner.c.key)))
         return self._queries[shape]
 
     def rows(self, keys: Sequence[int]) -> list[WorklistRow]:
         """What the worklist shows of these cases, in this order; unknown keys are left out."""
-        wanted = json.dumps(list(map(int, keys)))
+        params = {**self._params(), "wanted": json.dumps(list(map(int, keys)))}
+        serving = self._scores.serving
         found = self._scores.reading(
             lambda connection: {
-                row[0]: _row(row)
-                for row in _ROWS.run(connection, wanted=wanted, base=base_of(self._scores.serving))
+                row[0]: _row(row, serving) for row in _ROWS.run(connection, **params)
             }
         )
         return [found[key] for key in keys if key in found]
 
     def counts(self) -> WorklistCounts:
         """How many cases each filter would keep. ``unread`` are those that no reader has
-        committed a read of, begun or not."""
-        total, read, corrected, lacking, conflicting = self._scores.reading(
-            lambda connection: _COUNTS.one(connection, base=base_of(self._scores.serving))
+        committed a read of, begun or not, and those planted again for this reader."""
+        params = self._params()
+        total, done, corrected, lacking, conflicting, planted = self._scores.reading(
+            lambda connection: _COUNTS.one(connection, **params)
         )
+        read = done - planted
         return WorklistCounts(
             total=total,
             unread=total - read,
@@ -216,11 +266,11 @@ class Worklist:
         )
 
 
-def _row(row: tuple[Any, ...]) -> WorklistRow:
+def _row(row: tuple[Any, ...], serving: int) -> WorklistRow:
     key, id, caption, partition, done, corrected, image, report, read_at, *scored = row
-    conflict, priority, reason, params = scored
+    conflict, priority, reason, params, holder, stream, version, offered, offered_params = scored
     begun = ReadStatus.STARTED if corrected else ReadStatus.UNREAD
-    return WorklistRow(
+    found = WorklistRow(
         key=key,
         id=id,
         caption=caption,
@@ -234,7 +284,18 @@ def _row(row: tuple[Any, ...]) -> WorklistRow:
         reason=reason or "",
         reason_params=reason_params(params),
         read_at=read_at,
+        stream=stream or "",
+        leased_by=holder or "",
     )
+    if stream is None:
+        return found
+    if stream == Stream.REPEATS:  # not even that it was read before may be told
+        found = replace(found, status=ReadStatus.UNREAD, corrections=0, read_at="")
+    if stream in BLIND:
+        return replace(found, conflict=None, priority=None, reason=NEUTRAL, reason_params={})
+    if version != serving and stream not in RANDOM:
+        return replace(found, reason="queue.stale", reason_params={})
+    return replace(found, reason=offered, reason_params=reason_params(offered_params))
 
 
 def sort_id(case_id: str) -> str:

@@ -24,6 +24,7 @@ from mmreview.domain.findings import Finding, FindingSchema, State
 from mmreview.domain.ports import CaseDraft
 from mmreview.domain.predictions import CaseScore
 from mmreview.domain.reads import EventKind, NewEvent
+from mmreview.domain.streams import Offer, Stream
 from mmreview.domain.versions import Role, Version
 from mmreview.store.engine import Store, create_store, open_store
 
@@ -88,6 +89,11 @@ def make_project(folder: Path, *, cases: int, reads: int = 1000) -> None:
     )
     for block in blocks(scores, 5000):
         store.scores.replace(1, block)
+    offers = [
+        Offer(key, Stream.POLICY, 1.0, "queue.margin", {"finding": "Finding 3"})
+        for key in rng.sample(range(1, cases + 1), min(512, cases))
+    ]
+    store.queue.replace(1, offers)
     for key in rng.sample(range(1, cases + 1), min(reads, cases)):
         case = store.cases.get(key)
         for name in SCHEMA.names[:2]:
@@ -107,14 +113,14 @@ def first_page(store: Store, where: WorklistFilter, sort: WorklistSort) -> int:
 
 
 def questions(folder: Path, store: Store) -> dict[str, Callable[[], int]]:
-    everything, priority = WorklistFilter(), WorklistSort.PRIORITY
-    keys = store.cases.worklist_keys(everything, priority)
+    everything, order = WorklistFilter(), WorklistSort.QUEUE
+    keys = store.cases.worklist_keys(everything, order)
 
     def opened() -> int:
         fresh = open_store(folder, read_only=True)
         try:
             fresh.cases.worklist_counts()
-            return first_page(fresh, everything, priority)
+            return first_page(fresh, everything, order)
         finally:
             fresh.close()
 
@@ -122,15 +128,17 @@ def questions(folder: Path, store: Store) -> dict[str, Callable[[], int]]:
         middle = len(keys) // 2
         return len(store.cases.worklist_rows(keys[middle : middle + PAGE]))
 
-    def asked(sort: WorklistSort = priority, **where: object) -> Callable[[], int]:
+    def asked(sort: WorklistSort = order, **where: object) -> Callable[[], int]:
         return lambda: first_page(store, WorklistFilter(**where), sort)
 
     return {
         "open: project, counts, first page": opened,
-        "sort by priority": asked(),
+        "sort by queue": asked(),
+        "sort by priority": asked(WorklistSort.PRIORITY),
         "sort by conflict": asked(WorklistSort.CONFLICT),
         "sort by id": asked(WorklistSort.ID),
         "filter: unread": asked(unread=True),
+        "(what next may lead to)": asked(due=True),
         "filter: corrected": asked(corrected=True),
         "filter: conflict": asked(conflict=True),
         "filter: missing modality": asked(missing_modality=True),

@@ -1,0 +1,124 @@
+"""The head of the queue in the disposable cache, and what a new one is made from.
+
+``replace`` puts a queue into the place of the one before, in one transaction of the cache; the
+worklist sorts by it (``worklist``). The pools are the unread cases of a partition, in order of
+import, from the index over partitions alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from array import array
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, bindparam, delete, func, literal_column, select
+from sqlalchemy.dialects.sqlite import insert
+
+from mmreview.domain.cases import Partition
+from mmreview.domain.reads import canonical_json
+from mmreview.domain.streams import Offer, Stream
+from mmreview.store.scores import ScoreCache, SqlScoreStore, reason_params
+from mmreview.store.tables import Query, cases, events, queue, worklist
+
+_DROP = Query(delete(queue))
+_PLACE = Query(insert(queue).prefix_with("OR REPLACE"))
+_TAKE_OUT = Query(delete(queue).where(queue.c.key == bindparam("read")))
+_HEAD = Query(
+    select(queue.c.key, queue.c.stream, queue.c.score, queue.c.reason, queue.c.reason_params)
+    .where(queue.c.reader.in_(["", bindparam("reader")]))
+    .order_by(queue.c.place)
+    .limit(bindparam("limit"))
+)
+_pool = (
+    select(worklist.c.key)
+    .join(cases, cases.c.key == worklist.c.key)
+    .where(cases.c.partition == bindparam("wanted"), worklist.c.done == 0)
+    .order_by(worklist.c.key)
+    .subquery()
+)
+_POOL = Query(select(func.json_group_array(_pool.c.key)))
+_DONE = Query(select(func.coalesce(func.sum(worklist.c.done), 0)))
+_IS_READ: ColumnElement[bool] = literal_column("kind = 'read_committed'")
+_READS = Query(
+    select(cases.c.key, func.min(events.c.seq).label("first"), func.count())
+    .select_from(events)
+    .join(cases, cases.c.id == events.c.case_id)
+    .where(_IS_READ, events.c.actor == bindparam("reader"))
+    .group_by(events.c.case_id)
+    .order_by("first")
+)
+
+
+class SqlQueueStore:
+    """``ports.QueueStore``."""
+
+    def __init__(self, scores: SqlScoreStore, cache: ScoreCache) -> None:
+        self._scores = scores
+        self._cache = cache
+
+    @property
+    def reader(self) -> str:
+        """Whose queue it is: what is planted for others is not shown, what others have on lease is
+        marked."""
+        return self._scores.reader
+
+    @reader.setter
+    def reader(self, reader: str) -> None:
+        self._scores.reader = reader
+
+    def replace(self, version: int, offers: Sequence[Offer]) -> None:
+        """Let these be the queue from now on, as ``version`` (0: none) ranked them. In a read-only
+        store it is its own. Raises WriteFailed."""
+        rows = [
+            {
+                "key": offer.key,
+                "place": place,
+                "stream": str(offer.stream),
+                "score": offer.score,
+                "reason": offer.reason,
+                "reason_params": canonical_json(dict(offer.params)),
+                "version": version,
+                "reader": self.reader if offer.stream is Stream.REPEATS else "",
+            }
+            for place, offer in enumerate(offers)
+        ]
+
+        def put(connection: sqlite3.Connection) -> None:
+            _DROP.run(connection)
+            connection.executemany(_PLACE.sql, rows)
+
+        self._cache.write(put)
+
+    def take_out(self, key: int) -> None:
+        """The case has been read: it gives its place up."""
+        self._cache.write(lambda connection: _TAKE_OUT.run(connection, read=key))
+
+    def head(self, limit: int) -> list[Offer]:
+        """The first places, in order."""
+        rows = self._scores.reading(
+            lambda connection: _HEAD.run(connection, limit=limit, reader=self.reader).fetchall()
+        )
+        return [
+            Offer(key, Stream(stream), score, reason, reason_params(params))
+            for key, stream, score, reason, params in rows
+        ]
+
+    def pool(self, partition: Partition) -> array[int]:
+        """The keys ('q') of the cases of a partition that nobody has read, ascending."""
+        text = self._scores.reading(
+            lambda connection: _POOL.value(connection, wanted=str(partition))
+        )
+        return array("q", json.loads(text))
+
+    def read_count(self) -> int:
+        """How many cases have been read."""
+        return int(self._scores.reading(lambda connection: _DONE.value(connection)))
+
+    def reads_of(self, reader: str) -> list[tuple[int, int]]:
+        """The cases that this reader has committed a read of, in the order of the first: key and
+        how many reads."""
+        rows = self._scores.reading(
+            lambda connection: _READS.run(connection, reader=reader).fetchall()
+        )
+        return [(key, count) for key, _, count in rows]

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from itertools import count, islice
 from typing import Any
 
 from mmreview.domain.errors import MmreviewError
@@ -141,27 +142,32 @@ def _plain(number: float) -> str:
 
 
 def turns(shares: Mapping[Stream, float], *, seed: int, start: int) -> Iterator[Stream]:
-    """Whose turn each place is, from about place ``start`` on, without end.
+    """Whose turn each place is, from place ``start`` on, without end.
 
     Time is cut into pieces of one over the share for each stream; in each piece it gets one turn,
     at a moment drawn by seed, and the moments of all streams are merged (jittered sampling). The
-    shares add up to 1, so a moment is a place. Any n places in a row hold n times the share of a
-    stream, give or take two, and nobody can tell which place is whose.
+    shares add up to 1, so a moment is nearly a place. Any n places in a row hold n times the share
+    of a stream, give or take two, and nobody can tell which place is whose.
     """
-    return (stream for _, _, stream in heapq.merge(
-        *(_moments(stream, share, seed, start) for stream, share in shares.items() if share > 0.0)
-    ))
+    drawn = {stream: share for stream, share in shares.items() if share > 0.0}
+    since = max(0, start - 2 * len(drawn))  # a place is no further than that from its moment
+    before = sum(_count(stream, share, seed, since) for stream, share in drawn.items())
+    merged = heapq.merge(*(_moments(stream, share, seed, since) for stream, share in drawn.items()))
+    return islice((stream for _, _, stream in merged), start - before, None)
 
 
 def _moments(
-    stream: Stream, share: float, seed: int, start: int
+    stream: Stream, share: float, seed: int, since: int
 ) -> Iterator[tuple[float, str, Stream]]:
-    piece = int(start * share)
-    while True:
-        at = (piece + chance(seed, stream, piece)) / share
-        if at >= start:
-            yield at, str(stream), stream
-        piece += 1
+    """When it is a stream's turn, from ``since`` on."""
+    for piece in count(_count(stream, share, seed, since)):
+        yield (piece + chance(seed, stream, piece)) / share, str(stream), stream
+
+
+def _count(stream: Stream, share: float, seed: int, since: int) -> int:
+    """How many turns a stream has had before ``since``."""
+    piece = int(since * share)
+    return piece + ((piece + chance(seed, stream, piece)) / share < since)
 
 
 def chance(*what: object) -> float:

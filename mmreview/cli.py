@@ -382,6 +382,7 @@ def _version(version: Version) -> dict[str, Any]:
         "role": str(version.role),
         "parent": version.parent,
         "metrics": dict(version.metrics),
+        "lineage": dict(version.lineage),
     }
 
 
@@ -411,6 +412,24 @@ def promote(
     """Let a version serve, by your decision."""
     with opened_desk(project, as_json=as_json) as (console, desk):
         _served(console, desk, desk.learning.promote(version, actor=acting_reader(reader)))
+
+
+@cli.command()
+def refuse(
+    project: ProjectArgument,
+    version: Annotated[int | None, typer.Argument(metavar="[VERSION]")] = None,
+    reader: ReaderOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Refuse the version that waits for a reader's decision (promote accepts it)."""
+    with opened_desk(project, as_json=as_json) as (console, desk):
+        learning = desk.learning
+        waiting = learning.waiting()
+        number = version if version is not None else waiting.id if waiting else None
+        if number is None:
+            raise MmreviewError("error.no_version_waits")
+        learning.decide(number, accept=False, actor=acting_reader(reader))
+        console.result({"version": number}, tr("cli.refused", version=number))
 
 
 @cli.command()

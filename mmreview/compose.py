@@ -111,6 +111,8 @@ class ProjectOpener:
         With too few labels for a first model the project is worked on unassisted; that is no
         error.
         """
+        from mmreview.services.rounds import RoundRunning
+
         yield from desk.predicting.encode_all()
         if desk.learning.champion() is None or desk.predicting.outgrown():
             try:
@@ -118,6 +120,8 @@ class ProjectOpener:
                     yield Progress(step.phase, round(100 * step.fraction), 100)
             except TooFewLabels:
                 return
+            except RoundRunning:  # somebody pressed Train meanwhile: that round makes it
+                pass
         desk.predicting.serve()
         yield from desk.predicting.score_all()
 
@@ -171,10 +175,15 @@ def furnish(
         folder=folder,
     )
     learning = Learning(
-        cases=cases, events=events, versions=versions, trainer=trainer, folder=folder
+        cases=cases,
+        events=events,
+        versions=versions,
+        rounds=store.rounds,
+        trainer=trainer,
+        folder=folder,
     )
     if not store.read_only:
-        learning.forget_orphans()
+        learning.recover()
     importing = Importing(
         cases=cases, events=events, preferences=store.preferences, folder=folder, probe=probe
     )

@@ -28,6 +28,7 @@ from mmreview.domain.labels import LabelTable
 from mmreview.domain.predictions import CaseScore, Prediction, ScoreTable
 from mmreview.domain.progress import Progress, TrainingStep
 from mmreview.domain.reads import Event, FindingState, NewEvent
+from mmreview.domain.rounds import Round, RoundState
 from mmreview.domain.streams import Lease, Offer
 from mmreview.domain.versions import GateVerdict, LambdaChoice, Role, Version
 
@@ -233,12 +234,44 @@ class VersionStore(Protocol):
 
     def add(self, version: Version, event: NewEvent) -> Event:
         """Register a version whose files are already durable, with its event, in one
-        transaction. A champion retires the one before."""
+        transaction. A champion retires the one before; one that serves or waits retires those
+        that waited. The round that it came of is settled with it."""
         ...
 
     def set_role(self, version: int, role: Role, event: NewEvent) -> Event:
         """Change a version's role, with its event, in one transaction. A champion retires the
-        one before."""
+        one before. A round that waited for this is settled with it."""
+        ...
+
+
+class RoundStore(Protocol):
+    """Which rounds of training were begun and what came of them (see ``domain.rounds``). Each call
+    is one short durable transaction; ``VersionStore`` settles a round with its version."""
+
+    def begin(self, round: Round) -> Round:
+        """Store a round in its first state; returns it with its id and when it began. A round that
+        has not ended is none any more: it ends as interrupted."""
+        ...
+
+    def advance(self, number: int, state: RoundState) -> None:
+        """Round ``number`` has come to another state that is no end."""
+        ...
+
+    def end(self, number: int, state: RoundState, reason: Message) -> None:
+        """Round ``number`` ended without a version."""
+        ...
+
+    def interrupt(self) -> int:
+        """End every round that a kill left unfinished; returns how many. Writes only then."""
+        ...
+
+    def rounds(self, limit: int = 50) -> list[Round]:
+        """The newest rounds, newest first."""
+        ...
+
+    def learned_through(self) -> int:
+        """The last event that any round that came to a version has learned, whatever the gate
+        said; 0 for none."""
         ...
 
 
@@ -401,12 +434,14 @@ class TrainingRequest:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A bundle that is durable in ``folder``, measured, and the gate's verdict on it."""
+    """A bundle that is durable in ``folder``, measured, and the gate's verdict on it. ``lineage``
+    is what it was made of (see ``Version``)."""
 
     sha256: str
     fusion: str
     metrics: Mapping[str, Any]
     gate: GateVerdict
+    lineage: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Trainer(Protocol):

@@ -23,6 +23,9 @@ class Version:
 
     ``corrections`` counts the corrections it has learned from; ``through_seq`` is the last event
     that its snapshot held. ``metrics`` is JSON: ``{"auroc": {"fused": …, "image": …}, …}``.
+    ``lineage`` says what it was made of: the parent's sha256, the events between ``since_seq`` and
+    ``through_seq``, ``corrections`` of them added, changed and undone, seed, settings, environment
+    (all of it is in the card too). Versions of before have none.
     """
 
     id: int
@@ -36,6 +39,15 @@ class Version:
     through_seq: int
     metrics: Mapping[str, Any] = field(default_factory=dict)
     gate: Mapping[str, Any] = field(default_factory=dict)
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Outcome(StrEnum):
+    """What comes of a challenger: it serves, does not, or waits for a named reader's act."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +65,8 @@ class LambdaChoice:
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
     """Whether a challenger may serve. ``basis`` is ``audit`` or ``cross_validation``; differences
-    are challenger minus champion, log-loss in nats (negative is better)."""
+    are challenger minus champion, log-loss in nats (negative is better). ``outcome`` is None where
+    ``accepted`` says it all."""
 
     accepted: bool
     basis: str
@@ -62,6 +75,14 @@ class GateVerdict:
     auroc_difference: float | None
     reason: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    outcome: Outcome | None = None
+
+    @property
+    def role(self) -> Role:
+        """What the challenger becomes."""
+        if self.outcome is Outcome.WAITING:
+            return Role.CHALLENGER
+        return Role.CHAMPION if self.accepted else Role.REFUSED
 
 
 @dataclass(frozen=True, slots=True)

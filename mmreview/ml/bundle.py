@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmreview.domain.errors import BundleInvalid
+from mmreview.domain.errors import BundleInvalid, WriteFailed
 from mmreview.domain.findings import Exclusivity
 from mmreview.domain.reads import canonical_json
 from mmreview.ml.calibration import Calibration
@@ -47,15 +47,19 @@ class Bundle:
 
 
 def write(bundle: Bundle, folder: Path) -> str:
-    """Make ``folder`` with the bundle's files, durable and all at once; returns their sha256."""
+    """Make ``folder`` with the bundle's files, durable and all at once; returns their sha256.
+
+    Raises:
+        WriteFailed: the disk is full or cannot be written; nothing is left.
+    """
     from safetensors.numpy import save
 
     card = canonical_json({**bundle.card, "format": FORMAT, "models": len(bundle.models)})
     files = {CARD: card.encode(), TENSORS: save(_tensors(bundle))}
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     try:
+        partial.mkdir(parents=True)
         for name, data in files.items():
             with (partial / name).open("wb") as file:
                 file.write(data)
@@ -64,6 +68,8 @@ def write(bundle: Bundle, folder: Path) -> str:
         _sync_folder(partial)
         partial.replace(folder)
         _sync_folder(folder.parent)
+    except OSError as error:
+        raise WriteFailed(detail=error.strerror or str(error)) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return _digest(files)

@@ -9,7 +9,6 @@ Importing this module is light; no part of a round needs torch.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmreview import __version__
 from mmreview.domain.cases import Partition
 from mmreview.domain.errors import BundleInvalid
 from mmreview.domain.findings import ExclusiveGroup, Exclusivity
@@ -37,6 +35,7 @@ from mmreview.ml.fusion import AUTO, FUSIONS, fusion_named, reads_parts
 from mmreview.ml.fusion.fusing import PARTED
 from mmreview.ml.label_errors import suspects
 from mmreview.ml.learning_curve import learning_curve
+from mmreview.ml.lineage import lineage, origins
 from mmreview.ml.model import Model
 from mmreview.ml.pairing import PairEvidence, described, learn_pairs
 from mmreview.ml.plans import HeadPlan
@@ -142,7 +141,7 @@ class FusionTrainer:
         card = self._card(request, recipe, samples, fitted, parent, measured)
         fold_of = dict(zip(samples.keys.tolist(), fitted.folds.tolist(), strict=True))
         sha256 = bundles.write(Bundle(fitted.models, fold_of, card, pairs), request.folder)
-        return TrainingResult(sha256, recipe.fusion, measured, verdict)
+        return TrainingResult(sha256, recipe.fusion, measured, verdict, lineage(card))
 
     def _read(
         self, table: LabelTable, partition: Partition, begun: float, parts: bool
@@ -249,16 +248,9 @@ class FusionTrainer:
                 "corrections": request.table.corrections,
                 "rarer": rarer_labels(samples),
             },
-            "through_seq": request.table.through_seq,
-            "seed": request.seed,
             "parent": parent.sha256 if parent else None,
             "metrics": dict(measured),
-            "environment": {
-                "mmreview": __version__,
-                "python": platform.python_version(),
-                "numpy": np.__version__,
-                "machine": platform.machine(),
-            },
+            **origins(request),
         }
 
     # --- measuring and serving ----------------------------------------------------------------

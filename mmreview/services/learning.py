@@ -1,15 +1,13 @@
-"""Learning from corrections: snapshot, train, compare, then serve or refuse.
+"""Learning from corrections: snapshot, train, compare, then serve, refuse or wait for a reader.
 
-One round is a generator of ``TrainingStep`` that the learning lane runs. It holds no database lock
-while it trains: it takes a snapshot of the labels first, lets the trainer write a durable bundle,
-and registers it with one short transaction. A kill before that leaves an unregistered folder,
-which the next round or ``forget_orphans`` removes; a kill after it leaves a complete version.
+One round is a generator of ``TrainingStep`` that the learning lane runs. ``rounds`` walks its
+states, each durable before the next; here is what a round learns from, how its version is
+registered with its event, and the acts of a person: decide, promote, roll back.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -22,6 +20,7 @@ from mmreview.domain.labels import LabelTable
 from mmreview.domain.ports import (
     CaseStore,
     EventStore,
+    RoundStore,
     Trainer,
     TrainingRequest,
     TrainingResult,
@@ -29,8 +28,10 @@ from mmreview.domain.ports import (
 )
 from mmreview.domain.progress import Progress, TrainingStep
 from mmreview.domain.reads import EventKind, NewEvent
+from mmreview.domain.rounds import Round
 from mmreview.domain.versions import LambdaChoice, Role, Version
 from mmreview.services.predicting import loaded
+from mmreview.services.rounds import Rounds, version_folder
 
 #: The fusion of a first version; later rounds keep the serving version's.
 DEFAULT_FUSION = "mixture"
@@ -38,6 +39,12 @@ DEFAULT_FUSION = "mixture"
 AUTO = "auto"
 #: A version's learning curve lies beside its files and is no part of it.
 _CURVE = "learning_curve.json"
+#: The event that a version begins with, by what it is to the project.
+_BEGINS = {
+    Role.CHAMPION: EventKind.VERSION_PROMOTED,
+    Role.REFUSED: EventKind.VERSION_REFUSED,
+    Role.CHALLENGER: EventKind.VERSION_TRAINED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +78,35 @@ class Learning:
         cases: CaseStore,
         events: EventStore,
         versions: VersionStore,
+        rounds: RoundStore,
         trainer: Trainer,
         folder: Path,
     ) -> None:
         self._cases = cases
         self._events = events
         self._versions = versions
+        self._rounds = rounds
         self._trainer = trainer
         self._folder = folder
+        self._walk = Rounds(rounds=rounds, versions=versions, trainer=trainer, folder=folder)
 
     def corrections_since(self) -> int:
         """How many corrections the serving version has not seen."""
         champion = self._versions.champion()
         return self._events.corrections_after(champion.through_seq if champion else 0)
+
+    def corrections_unlearned(self) -> int:
+        """How many corrections no round has learned yet, whatever came of it."""
+        return self._events.corrections_after(self._rounds.learned_through())
+
+    def rounds(self, limit: int = 50) -> list[Round]:
+        """The newest rounds, newest first."""
+        return self._rounds.rounds(limit)
+
+    def waiting(self) -> Version | None:
+        """The version that waits for a reader's decision, if one does."""
+        versions = self._versions.versions()
+        return next((v for v in reversed(versions) if v.role is Role.CHALLENGER), None)
 
     def versions(self) -> list[Version]:
         """All versions, oldest first."""
@@ -111,40 +134,57 @@ class Learning:
     def train(
         self, *, actor: str, options: TrainingOptions | None = None
     ) -> Generator[TrainingStep, None, Version]:
-        """Run one round and return the new version, serving or refused (see its ``gate``).
+        """Run one round and return the new version: serving, refused or waiting (see its ``gate``).
 
-        Closing the generator (cancel) leaves nothing behind.
+        Closing the generator (cancel) leaves nothing behind but the word that it was cancelled.
 
         Raises:
             TooFewLabels: no finding has enough labels of both kinds yet.
+            RoundRunning: another round runs.
+            WriteFailed: the disk is full or cannot be written; the serving version goes on.
         """
         options = options or TrainingOptions()
-        yield TrainingStep("training.phase.snapshot", 0.0)
-        request = self._snapshot(options)
-        shutil.rmtree(request.folder, ignore_errors=True)
-        registered = False
-        try:
-            result = yield from self._trainer.train(request)
-            yield TrainingStep("training.phase.saving", 1.0)
-            version = self._register(request, result, actor=actor)
-            registered = True
-        finally:
-            if not registered:
-                shutil.rmtree(request.folder, ignore_errors=True)
-        return version
-
-    def _snapshot(self, options: TrainingOptions) -> TrainingRequest:
-        table = self._cases.label_table()
         parent = self._versions.champion()
+        seen = self._events.last_seq()
+        wish = Round(
+            actor=actor,
+            since_seq=parent.through_seq if parent else 0,
+            through_seq=seen,
+            version=self._versions.next_id(),
+            options={
+                "fusion": self._fusion(options, parent),
+                "weight": str(self._weight(options, parent)),
+                "seed": options.seed,
+            },
+        )
+        return (
+            yield from self._walk.run(
+                wish,
+                snapshot=lambda: self._snapshot(options, parent, seen),
+                register=lambda request, result: self._register(request, result, actor=actor),
+            )
+        )
+
+    @staticmethod
+    def _fusion(options: TrainingOptions, parent: Version | None) -> str:
+        return options.fusion or (parent.fusion if parent else DEFAULT_FUSION)
+
+    @staticmethod
+    def _weight(options: TrainingOptions, parent: Version | None) -> LambdaChoice:
+        kept = dict(parent.metrics.get("recipe", {})) if parent else {}
+        return options.weight or parse_weight(kept.get("weight", "cv"))
+
+    def _snapshot(
+        self, options: TrainingOptions, parent: Version | None, through_seq: int
+    ) -> TrainingRequest:
         number = self._versions.next_id()
-        card = dict(parent.metrics.get("recipe", {})) if parent else {}
         return TrainingRequest(
             version=number,
-            table=table,
+            table=self._cases.label_table(through_seq),
             findings=self._cases.schema.names,
             schema=self._cases.schema.name,
-            fusion=options.fusion or (parent.fusion if parent else DEFAULT_FUSION),
-            weight=options.weight or parse_weight(card.get("weight", "cv")),
+            fusion=self._fusion(options, parent),
+            weight=self._weight(options, parent),
             seed=options.seed,
             folder=self._folder / version_folder(number),
             parent=parent,
@@ -157,13 +197,13 @@ class Learning:
     def _register(
         self, request: TrainingRequest, result: TrainingResult, *, actor: str
     ) -> Version:
+        """One transaction: the version, its event, the end of the round."""
         gate = asdict(result.gate)
-        accepted = result.gate.accepted
         metrics = {**result.metrics, "recipe": {"weight": str(request.weight)}}
         version = Version(
             id=request.version,
             sha256=result.sha256,
-            role=Role.CHAMPION if accepted else Role.REFUSED,
+            role=result.gate.role,
             parent=request.parent.id if request.parent else None,
             folder=version_folder(request.version),
             created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -172,6 +212,7 @@ class Learning:
             through_seq=request.table.through_seq,
             metrics=metrics,
             gate=gate,
+            lineage=result.lineage,
         )
         payload: dict[str, Any] = {
             "version": version.id,
@@ -181,9 +222,28 @@ class Learning:
             "seed": request.seed,
             "gate": gate,
         }
-        kind = EventKind.VERSION_PROMOTED if accepted else EventKind.VERSION_REFUSED
-        self._versions.add(version, NewEvent(kind=kind, actor=actor, payload=payload))
+        event = NewEvent(kind=_BEGINS[version.role], actor=actor, payload=payload)
+        self._versions.add(version, event)
         return version
+
+    def decide(self, number: int, *, accept: bool, actor: str) -> ChampionChanged | None:
+        """A named reader's word on a version that waits: it serves, or is refused (None). One
+        event either way.
+
+        Raises:
+            VersionNotFound: there is no such version.
+            VersionUnfit: it does not wait.
+            BundleInvalid: its files are damaged; it goes on waiting.
+        """
+        version = self._versions.get(number)
+        if version.role is not Role.CHALLENGER:
+            raise VersionUnfit("error.version_not_waiting", version=number)
+        if accept:
+            return self.promote(number, actor=actor)
+        payload = {"version": number, "sha256": version.sha256, "decided": True}
+        event = NewEvent(kind=EventKind.VERSION_REFUSED, actor=actor, payload=payload)
+        self._versions.set_role(number, Role.REFUSED, event)
+        return None
 
     def promote(self, number: int, *, actor: str) -> ChampionChanged:
         """Let a version serve by a person's decision, over the gate's word.
@@ -253,7 +313,8 @@ class Learning:
         Raises:
             TooFewLabels: no finding has enough labels of both kinds yet.
         """
-        request = self._snapshot(TrainingOptions())
+        champion, seen = self._versions.champion(), self._events.last_seq()
+        request = self._snapshot(TrainingOptions(), champion, seen)
         found = yield from self._trainer.learning_curve(request)
         if keep and request.parent_folder is not None and request.parent_folder.is_dir():
             partial = request.parent_folder / f"{_CURVE}.partial"
@@ -280,22 +341,9 @@ class Learning:
         """The labels that hold now."""
         return self._cases.label_table()
 
-    def forget_orphans(self) -> list[str]:
-        """Remove version folders that a kill left unregistered; returns their names."""
-        known = {version.folder for version in self._versions.versions()}
-        orphans = [
-            path
-            for path in sorted((self._folder / "versions").glob("*"))
-            if f"versions/{path.name}" not in known
-        ]
-        for path in orphans:
-            shutil.rmtree(path, ignore_errors=True)
-        return [path.name for path in orphans]
-
-
-def version_folder(number: int) -> str:
-    """Where version ``number`` lies, relative to the project."""
-    return f"versions/{number:05d}"
+    def recover(self) -> int:
+        """Clean up after a kill (see ``rounds.Rounds.recover``); returns how many rounds it cut."""
+        return self._walk.recover()
 
 
 def parse_weight(text: str) -> LambdaChoice:

@@ -40,6 +40,7 @@ from mmreview.store.lock import WriterLock, holder_of
 from mmreview.store.preferences import SqlPreferenceStore
 from mmreview.store.queues import SqlQueueStore
 from mmreview.store.reads import SqlEventStore, append_event, now
+from mmreview.store.rounds import SqlRoundStore
 from mmreview.store.scores import ScoreCache, SqlScoreStore
 from mmreview.store.tables import Query, project, trail
 from mmreview.store.versions import SqlVersionStore
@@ -91,6 +92,7 @@ class Store:
             self.queue = SqlQueueStore(self.scores, self._cache)
             self.leases = SqlLeaseStore(self.database)
             self.events = SqlEventStore(self.database)
+            self.rounds = SqlRoundStore(self.database)
             self.preferences = SqlPreferenceStore(self.database)
         except BaseException:
             self.database.close()

@@ -170,6 +170,7 @@ versions = Table(
     Column("through_seq", Integer, nullable=False),
     Column("metrics", Text, nullable=False),
     Column("gate", Text, nullable=False),
+    Column("lineage", Text, nullable=False, server_default=text("'{}'")),
     Index("ix_versions_champion", "role", unique=True, sqlite_where=text("role = 'champion'")),
 )
 
@@ -181,6 +182,24 @@ leases = Table(
     Column("case_key", Integer, ForeignKey("cases.key"), primary_key=True),
     Column("reader", Text, nullable=False),
     Column("until", Integer, nullable=False),
+)
+
+#: Rounds of training (``domain.rounds``); ``version`` is the number that is kept for its version.
+#: ``options`` and ``reason`` are JSON, the latter empty where a version says it all.
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("since_seq", Integer, nullable=False),
+    Column("through_seq", Integer, nullable=False),
+    Column("version", Integer),
+    Column("started_at", Text, nullable=False),
+    Column("ended_at", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_rounds_version", "version"),
 )
 
 #: In the attached cache, outside trail, migrations and backups. ``id`` is the version in the high

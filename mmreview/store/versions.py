@@ -13,6 +13,7 @@ from mmreview.domain.reads import Event, NewEvent, canonical_json
 from mmreview.domain.versions import Role, Version
 from mmreview.store.database import Database
 from mmreview.store.reads import append_event
+from mmreview.store.rounds import settle, supersede
 from mmreview.store.tables import Query, versions
 
 _ALL = Query(select(*versions.c).order_by(versions.c.id))
@@ -22,6 +23,9 @@ _LAST = Query(select(func.coalesce(func.max(versions.c.id), 0)))
 _INSERT = Query(insert(versions))
 _RETIRE = Query(
     update(versions).where(versions.c.role == str(Role.CHAMPION)).values(role=str(Role.RETIRED))
+)
+_WAIT_NO_LONGER = Query(
+    update(versions).where(versions.c.role == str(Role.CHALLENGER)).values(role=str(Role.RETIRED))
 )
 _SET_ROLE = Query(
     update(versions).where(versions.c.id == bindparam("version")).values(role=bindparam("new"))
@@ -60,10 +64,14 @@ class SqlVersionStore:
 
     def add(self, version: Version, event: NewEvent) -> Event:
         """Register a version whose files are already durable, with its event, in one
-        transaction. A champion retires the one before."""
+        transaction. A champion retires the one before; one that serves or waits retires those
+        that waited. The round that it came of is settled with it."""
         with self._database.write() as connection:
             if version.role is Role.CHAMPION:
                 _RETIRE.run(connection)
+            if version.role is not Role.REFUSED:
+                _WAIT_NO_LONGER.run(connection)
+                supersede(connection, version.id)
             _INSERT.run(
                 connection,
                 id=version.id,
@@ -77,17 +85,20 @@ class SqlVersionStore:
                 through_seq=version.through_seq,
                 metrics=canonical_json(dict(version.metrics)),
                 gate=canonical_json(dict(version.gate)),
+                lineage=canonical_json(dict(version.lineage)),
             )
+            settle(connection, version.id, version.role)
             return append_event(connection, event)
 
     def set_role(self, version: int, role: Role, event: NewEvent) -> Event:
         """Change a version's role, with its event, in one transaction. A champion retires the
-        one before. Raises VersionNotFound."""
+        one before. A round that waited for this is settled with it. Raises VersionNotFound."""
         with self._database.write() as connection:
             _require(connection, version)
             if role is Role.CHAMPION:
                 _RETIRE.run(connection)
             _SET_ROLE.run(connection, version=version, new=str(role))
+            settle(connection, version, role)
             return append_event(connection, event)
 
 
@@ -101,4 +112,5 @@ def _version(row: tuple[Any, ...]) -> Version:
     known["role"] = Role(known["role"])
     known["metrics"] = json.loads(known["metrics"])
     known["gate"] = json.loads(known["gate"])
+    known["lineage"] = json.loads(known["lineage"])
     return Version(**known)

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 #: Every revision, oldest first; a test holds this against the files in ``versions``.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 HEAD = REVISIONS[-1]
 
 

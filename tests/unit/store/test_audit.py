@@ -122,7 +122,7 @@ def test_a_payload_that_is_no_json_is_named_and_the_rest_goes_on(worked):
         ("DELETE FROM versions", ("version_missing", {"version": 1})),
         ("UPDATE versions SET role = 'retired'", ("champion_differs", {"told": 1, "found": "–"})),
         ("INSERT INTO versions SELECT 2, sha256, 'retired', parent, folder, created_at, fusion, "
-         "corrections, through_seq, metrics, gate FROM versions",
+         "corrections, through_seq, metrics, gate, lineage FROM versions",
          ("version_untold", {"version": 2})),
         ("UPDATE events SET payload = x'00ff' WHERE seq = 3",
          ("event_changed", {"seq": 3, "case": "b"})),

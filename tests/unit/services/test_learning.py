@@ -219,7 +219,7 @@ def test_a_kill_is_cleaned_up_at_the_next_opening(desk, open_desk):
     for _ in range(5):
         next(steps)
     # What a kill leaves: the round in the database, files that nobody registered.
-    left = [dict(state=str(r.state), version=r.version) for r in desk.learning.rounds()]
+    left = [{"state": str(r.state), "version": r.version} for r in desk.learning.rounds()]
     assert left[0] == {"state": "evaluating", "version": 2}
     (versions / "00002.partial").mkdir()
     (versions / "00002.partial" / "card.json").write_text("{")

@@ -13,7 +13,8 @@ from mmreview.store.engine import open_store
 
 
 def wish(version=1, **fields):
-    fields = {"since_seq": 0, "through_seq": 4, "options": {"seed": 3, "fusion": "mixture"}} | fields
+    options = {"seed": 3, "fusion": "mixture"}
+    fields = {"since_seq": 0, "through_seq": 4, "options": options, **fields}
     return Round(actor="ana", version=version, **fields)
 
 

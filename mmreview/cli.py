@@ -289,12 +289,15 @@ def train(
     search: Annotated[
         bool, typer.Option("--search", help="Find the best model first, as --fusion auto does.")
     ] = False,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Let cases without a label teach, if it helps.")
+    ] = False,
     seed: SeedOption = 0,
     reader: ReaderOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Fit a version on the labels that hold; it serves if the gate lets it."""
-    from mmreview.reporting import search_table
+    from mmreview.reporting import search_table, unlabelled_line
     from mmreview.services.learning import AUTO, TrainingOptions, parse_weight
 
     with opened_desk(project, as_json=as_json) as (console, desk):
@@ -303,7 +306,8 @@ def train(
         fusion = AUTO if search else fusion
         actor = acting_reader(reader)
         options = TrainingOptions(
-            fusion=fusion or None, weight=parse_weight(weight) if weight else None, seed=seed
+            fusion=fusion or None, weight=parse_weight(weight) if weight else None, seed=seed,
+            unlabelled=unlabelled,
         )
         needed = desk.learning.labels_needed()
         if needed:  # said before minutes of encoding, not after
@@ -317,6 +321,8 @@ def train(
         text = tr("cli.trained", version=version.id, role=str(version.role), verdict=verdict)
         for remark in version.metrics.get("remarks", ()):
             text += "\n" + tr(remark["code"], **remark["params"])
+        if "unlabelled" in version.metrics:
+            text += "\n" + unlabelled_line(version.metrics["unlabelled"])
         if "search" in version.metrics:
             text += "\n\n" + search_table(version.metrics["search"])
         console.result(payload, text)

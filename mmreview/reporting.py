@@ -249,3 +249,12 @@ def _difference(
 
 def _number(value: float | None) -> str | None:
     return None if value is None or value != value else f"{value:.3f}"
+
+
+def unlabelled_line(told: Mapping[str, Any]) -> str:
+    """Whether cases without a label taught anything, in a sentence."""
+    if told["difference"] is None:
+        return tr("unlabelled.too_few", count=told["cases"])
+    mean, low, high = (f"{value:+.4f}" for value in told["difference"])
+    code = "unlabelled.used" if told["used"] else "unlabelled.unused"
+    return tr(code, count=told["cases"], difference=mean, low=low, high=high)

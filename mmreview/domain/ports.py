@@ -165,6 +165,11 @@ class CaseStore(Protocol):
         """The key of each of these ids that is in the project."""
         ...
 
+    def unlabelled_table(self, limit: int, *, seed: int) -> LabelTable:
+        """Up to ``limit`` training cases that nobody has labelled, drawn at random: a table of
+        theirs without any label."""
+        ...
+
     def fingerprints(self, ids: Sequence[str]) -> dict[str, str]:
         """The fingerprint of each of these ids that is already in the project."""
         ...
@@ -415,7 +420,8 @@ class TrainingRequest:
     knew, for a fair comparison of recipes while the audit set is too small. ``families`` are the
     schema's group of each finding: findings of one family teach each other's weights. The
     ``fusion`` ``auto`` is found by measurement; the result names it. ``groups`` are the schema's
-    findings that exclude each other."""
+    findings that exclude each other. ``unlabelled`` are cases without a label (a table without
+    one) that may teach too, if that is proved to help."""
 
     version: int
     table: LabelTable
@@ -430,6 +436,7 @@ class TrainingRequest:
     parent_table: LabelTable | None = None
     families: tuple[str, ...] = ()
     groups: tuple[ExclusiveGroup, ...] = ()
+    unlabelled: LabelTable | None = None
 
 
 @dataclass(frozen=True)

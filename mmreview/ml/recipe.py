@@ -129,12 +129,13 @@ def fit(
 
 
 def lesson_of(samples: Samples, modality: str, folds: NDArray[np.int8]) -> Lesson:
-    """What ``modality``'s head learns from."""
+    """What ``modality``'s head learns from: labels, and beliefs where there is none."""
+    targets, weights = samples.with_beliefs(modality)
     return Lesson(
         features=samples.features[modality],
         present=samples.present[modality],
-        targets=samples.targets,
-        weights=samples.teaching(modality),
+        targets=targets,
+        weights=weights,
         folds=folds,
         fold_count=int(folds.max()) + 1,
         blocks=samples.blocks.get(modality, ()),
@@ -345,10 +346,11 @@ def _held_out(
         if not model.fusion.additive:
             features = {name: values[rows] for name, values in samples.features.items()}
         parts.append((rows, model.fuse(logits, features)))
-    return _joined(parts, len(folds))
+    return joined(parts, len(folds))
 
 
-def _joined(parts: list[tuple[NDArray[np.intp], Opinions]], n: int) -> Opinions:
+def joined(parts: list[tuple[NDArray[np.intp], Opinions]], n: int) -> Opinions:
+    """The opinions on ``n`` rows from those on parts of them, each with its rows."""
     order = np.argsort(np.concatenate([rows for rows, _ in parts]), kind="stable")
 
     def join(arrays: list[NDArray]) -> NDArray:

@@ -7,7 +7,7 @@ where its bit is set, and the fusion only where every bit is.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +22,9 @@ from mmreview.ml.encoders.card import PARTS, Weighing
 #: purpose, an imported label is often read off the report by a program. Calibration and fusion
 #: count every label once, so that probabilities keep their meaning.
 CORRECTION_WEIGHT = 2.0
+
+#: What a model believes of an unlabelled case counts this many imported labels (``unlabelled``).
+BELIEF_WEIGHT = 0.25
 
 #: A finding can be learned from this many labels of either kind on.
 LEARNABLE = 5
@@ -90,7 +93,8 @@ class Samples:
     ``blocks[m]`` are the widths of what ``features[m]`` is made of, ``weighing[m]`` says how heads
     weigh each, ``pieces[m]`` are names and widths (see ``plans``); ``marked`` are the modalities
     whose features are values and then marks that each is there. ``uncertain`` and ``confirmed``
-    are those of the label table; None is nowhere."""
+    are those of the label table; None is nowhere. ``beliefs`` (n, findings) are probabilities that
+    teach the heads of cases without a label, NaN elsewhere (``unlabelled``)."""
 
     modalities: tuple[str, ...]
     features: dict[str, NDArray[np.float32]]
@@ -108,6 +112,7 @@ class Samples:
     weighing: Mapping[str, tuple[Weighing, ...]] = field(default_factory=dict)
     uncertain: NDArray[np.bool_] | None = None
     confirmed: NDArray[np.bool_] | None = None
+    beliefs: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -130,6 +135,32 @@ class Samples:
             weighing=self.weighing,
             uncertain=_some(self.uncertain, rows),
             confirmed=_some(self.confirmed, rows),
+            beliefs=None if self.beliefs is None else self.beliefs[rows],
+        )
+
+    def joined(self, spare: Samples) -> Samples:
+        """These cases, and behind them ``spare`` ones, whose labels are not looked at."""
+        count = (len(spare), self.targets.shape[1])
+
+        def both(mine: NDArray, theirs: NDArray) -> NDArray:
+            return np.concatenate([mine, theirs])
+
+        nothing = np.full((len(self), count[1]), np.nan)
+        return replace(
+            self,
+            features={m: both(x, spare.features[m]) for m, x in self.features.items()},
+            present={m: both(p, spare.present[m]) for m, p in self.present.items()},
+            keys=both(self.keys, spare.keys),
+            groups=both(self.groups, spare.groups),
+            targets=both(self.targets, np.full(count, np.nan, np.float32)),
+            corrected=both(self.corrected, np.zeros(count, bool)),
+            basis=both(self.basis, np.zeros(count, np.int8)),
+            uncertain=_and_none(self.uncertain, count),
+            confirmed=_and_none(self.confirmed, count),
+            beliefs=both(
+                nothing if self.beliefs is None else self.beliefs,
+                np.full(count, np.nan) if spare.beliefs is None else spare.beliefs,
+            ),
         )
 
     @property
@@ -147,6 +178,18 @@ class Samples:
         teaches = ~np.isnan(self.targets) & ((self.basis & bit) != 0)
         teaches &= self.present[modality][:, None]
         return teaches * np.where(self.corrected, CORRECTION_WEIGHT, 1.0).astype(np.float32)
+
+    def with_beliefs(
+        self, modality: str
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(n, findings) targets and weights of labels, and of beliefs where there is no label."""
+        weights = self.teaching(modality)
+        if self.beliefs is None:
+            return self.targets, weights
+        believed = np.isnan(self.targets) & ~np.isnan(self.beliefs)
+        targets = np.where(believed, self.beliefs, self.targets).astype(np.float32)
+        weights[believed & self.present[modality][:, None]] = BELIEF_WEIGHT
+        return targets, weights
 
     @property
     def judged(self) -> NDArray[np.float64]:
@@ -251,6 +294,12 @@ def _some(
     marks: NDArray[np.bool_] | None, rows: NDArray[np.integer] | NDArray[np.bool_]
 ) -> NDArray[np.bool_] | None:
     return None if marks is None else np.asarray(marks, bool)[rows]
+
+
+def _and_none(
+    marks: NDArray[np.bool_] | None, count: tuple[int, int]
+) -> NDArray[np.bool_] | None:
+    return None if marks is None else np.concatenate([marks, np.zeros(count, bool)])
 
 
 def lacking_parts(samples: Samples) -> int:

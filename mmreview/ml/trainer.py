@@ -57,6 +57,7 @@ from mmreview.ml.samples import (
     rows_of,
 )
 from mmreview.ml.search import Found, search
+from mmreview.ml.unlabelled import Tried, try_unlabelled
 
 Floats = NDArray[np.float64]
 
@@ -117,6 +118,8 @@ class FusionTrainer:
         shelves = {m: self._shelves.setdefault(m, Shelf()) for m in samples.modalities}
         fitting = fit(samples, recipe, ancestor=ancestor, shelves=shelves)
         fitted = yield from relay(fitting, lambda step: _training_step(step, begun))
+        tried = yield from self._try_unlabelled(request, samples, recipe, fitted, parts)
+        fitted = tried.fitted if tried is not None else fitted
         measuring = evaluation.measure_version(
             samples, fitted, audit, request.findings, seed=request.seed
         )
@@ -135,6 +138,8 @@ class FusionTrainer:
         )
         if found is not None:
             measured["search"] = found.table
+        if tried is not None:
+            measured["unlabelled"] = tried.told
         yield TrainingStep("training.phase.measuring", 0.97)
         verdict = judged(request, samples, fitted, audit, parent)
         yield TrainingStep("training.phase.measuring", 0.99)
@@ -151,6 +156,21 @@ class FusionTrainer:
 
         return (
             yield from relay(gather(self._features, table, partition, parts=parts), tell)
+        )
+
+    def _try_unlabelled(
+        self, request: TrainingRequest, samples: Samples, recipe: Recipe, fitted: Fitted,
+        parts: bool,
+    ) -> Generator[TrainingStep, None, Tried | None]:
+        """What the unlabelled cases of the request teach, if they are to be tried."""
+        if request.unlabelled is None:
+            return None
+        spare = yield from self._read(request.unlabelled, Partition.TRAIN, 0.9, parts)
+        work = try_unlabelled(samples, spare, recipe, fitted)
+        return (
+            yield from relay(
+                work, lambda step: TrainingStep(step.phase, 0.9 + 0.05 * step.share)
+            )
         )
 
     def _reads_parts(self, request: TrainingRequest, parent: Champion | None) -> bool:

@@ -37,6 +37,8 @@ from mmreview.services.rounds import Rounds, version_folder
 DEFAULT_FUSION = "mixture"
 #: The fusion of a round that searches for the best model (``ml.fusion`` has the same name for it).
 AUTO = "auto"
+#: So many cases without a label are tried at most: more cost time and teach next to nothing.
+MOST_UNLABELLED = 2000
 #: A version's learning curve lies beside its files and is no part of it.
 _CURVE = "learning_curve.json"
 #: The event that a version begins with, by what it is to the project.
@@ -50,11 +52,12 @@ _BEGINS = {
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
     """What a person can choose of a round. ``fusion`` and ``weight`` None keep the serving
-    version's."""
+    version's. With ``unlabelled`` cases without a label teach too, if that is proved to help."""
 
     fusion: str | None = None
     weight: LambdaChoice | None = None
     seed: int = 0
+    unlabelled: bool = False
 
 
 class NothingToRollBack(MmreviewError):
@@ -192,6 +195,11 @@ class Learning:
             parent_table=self._cases.label_table(parent.through_seq) if parent else None,
             families=self._families(),
             groups=self._cases.schema.groups,
+            unlabelled=(
+                self._cases.unlabelled_table(MOST_UNLABELLED, seed=options.seed)
+                if options.unlabelled
+                else None
+            ),
         )
 
     def _register(

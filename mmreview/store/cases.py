@@ -27,7 +27,13 @@ from mmreview.domain.labels import LabelTable
 from mmreview.domain.ports import CaseDraft, UpsertCounts
 from mmreview.domain.reads import FindingState, canonical_json
 from mmreview.store.database import Database
-from mmreview.store.labels import case_contents, label_table, letters_of, states_of
+from mmreview.store.labels import (
+    case_contents,
+    label_table,
+    letters_of,
+    states_of,
+    unlabelled_table,
+)
 from mmreview.store.scores import SqlScoreStore
 from mmreview.store.tables import Query, cases, images, labels, worklist
 from mmreview.store.worklist import Worklist, sort_id
@@ -188,6 +194,11 @@ class SqlCaseStore:
         """The labels that hold, or held after event ``through_seq``, as one table."""
         with self._database.read() as connection:
             return label_table(connection, self.schema, through_seq)
+
+    def unlabelled_table(self, limit: int, *, seed: int) -> LabelTable:
+        """Up to ``limit`` training cases that nobody has labelled (see ``ports.CaseStore``)."""
+        with self._database.read() as connection:
+            return unlabelled_table(connection, self.schema, limit, seed=seed)
 
     # --- import -------------------------------------------------------------------------------
 

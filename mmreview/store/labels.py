@@ -8,11 +8,12 @@ undo that took it back, the table can be had as it was after any event of the pa
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import bindparam, exists, func, or_, select
 
 from mmreview.domain.cases import CLINICAL, IMAGE, TEXT, CaseContents, Partition
 from mmreview.domain.clinical import read_values, values_sha256
@@ -110,6 +111,18 @@ _CORRECTED = Query(
     )
     .order_by(corrections.c.seq)
 )
+#: A reader's *unset* over an imported label counts as a label here: somebody has looked.
+_UNLABELLED = Query(
+    select(cases.c.key)
+    .where(
+        cases.c.partition == str(Partition.TRAIN),
+        ~exists().where(labels.c.case_key == cases.c.key),
+        ~exists().where(
+            corrections.c.case_key == cases.c.key, corrections.c.undone_by.is_(None)
+        ),
+    )
+    .order_by(cases.c.key)
+)
 _WANTED = select(func.json_each(bindparam("wanted")).table_valued("value").c.value)
 _CASES = Query(
     select(cases.c.key, cases.c.patient_group, cases.c.partition, cases.c.report_sha256)
@@ -163,6 +176,31 @@ def label_table(
         through_seq=through,
         uncertain=letters == ord(LETTERS[State.UNCERTAIN]),
         confirmed=confirmed[labelled],
+    )
+
+
+def unlabelled_table(
+    connection: sqlite3.Connection, schema: FindingSchema, limit: int, *, seed: int
+) -> LabelTable:
+    """Up to ``limit`` training cases without a label of import or reader, drawn by ``seed``."""
+    import numpy as np
+
+    connection.execute("BEGIN")
+    through = int(_LAST_SEQ.value(connection))
+    keys = [key for (key,) in _UNLABELLED.run(connection)]
+    kept = sorted(random.Random(seed).sample(keys, min(limit, len(keys))))
+    groups, partitions, hashes = _case_columns(connection, kept)
+    connection.execute("COMMIT")
+    shape = (len(kept), len(schema.names))
+    return LabelTable(
+        keys=np.asarray(kept, dtype=np.int64),
+        groups=groups,
+        partitions=partitions,
+        hashes=hashes,
+        targets=np.full(shape, np.nan, dtype=np.float32),
+        corrected=np.zeros(shape, dtype=np.bool_),
+        basis=np.zeros(shape, dtype=np.int8),
+        through_seq=through,
     )
 
 

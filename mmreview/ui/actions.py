@@ -71,6 +71,7 @@ MENUS: dict[str, tuple[Act, ...]] = {
     "model": (
         Act("train", ("Ctrl+T",), "write"), Act("cancel_training", ("Ctrl+.",)),
         Act("versions", ("Ctrl+Shift+V",)), Act("model", ("Ctrl+Shift+M",)), Act("search_model"),
+        Act("train_unlabelled", (), "write"),
     ),
     "help": (
         Act("keys", ("?",), ""), Act("manual", ("F1",), ""), _LINE, Act("about", (), ""),

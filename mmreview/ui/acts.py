@@ -65,6 +65,9 @@ class WindowActs(QObject):
                 "advance": self._choose_advance,
                 "full_screen": self._toggle_full_screen,
                 "train": lambda: window.session and window.session.training.train(),
+                "train_unlabelled": (
+                    lambda: window.session and window.session.training.train_with_unlabelled()
+                ),
                 "cancel_training": lambda: window.session and window.session.training.cancel(),
                 "versions": lambda: open_versions(window),
                 "model": lambda: open_model(window),

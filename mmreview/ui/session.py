@@ -26,6 +26,7 @@ from mmreview.ui.review_page import ReviewPage
 from mmreview.ui.saving import Saving
 from mmreview.ui.status_bar import StatusBar
 from mmreview.ui.training import Training
+from mmreview.ui.verdict import taught_unlabelled
 
 #: While cases come in, the worklist is asked again at most this often.
 _REFRESH_MS = 1000
@@ -233,6 +234,8 @@ class Session(QObject):
 
     def _on_trained(self, version: Version) -> None:
         self._page.learning.show_finished(version, self._champion)
+        if said := taught_unlabelled(version):
+            self._page.banner.show_message(said, severity="info")
 
     def _on_given(self, keys: list[int]) -> None:
         self._page.take_changed(keys)

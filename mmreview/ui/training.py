@@ -104,6 +104,10 @@ class Training(QObject):
         """Start a round with this fusion, unless one runs; ``auto`` looks for the best model."""
         self._start(TrainingOptions(fusion=fusion))
 
+    def train_with_unlabelled(self) -> None:
+        """Start a round in which cases without a label teach too, if that is proved to help."""
+        self._start(TrainingOptions(unlabelled=True))
+
     def _start(self, options: TrainingOptions) -> None:
         if self.is_running or self._desk.info.read_only:
             return

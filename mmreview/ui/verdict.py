@@ -50,3 +50,15 @@ def verdict(version: Version) -> str:
     if version.role is Role.CHAMPION and version.gate.get("accepted") is False:
         reason = "ui.learning.by_hand"
     return tr(reason, **version.gate.get("params", {}))
+
+
+def taught_unlabelled(version: Version) -> str:
+    """Whether cases without a label taught anything, in a sentence; empty where none were tried."""
+    told = version.metrics.get("unlabelled")
+    if told is None:
+        return ""
+    if told["difference"] is None:
+        return tr("unlabelled.too_few", count=told["cases"])
+    mean, low, high = (f"{value:+.4f}".replace("-", "−") for value in told["difference"])
+    code = "unlabelled.used" if told["used"] else "unlabelled.unused"
+    return tr(code, count=told["cases"], difference=mean, low=low, high=high)

@@ -6,6 +6,7 @@ import pytest
 from mmreview.domain.cases import Partition, WorklistFilter, WorklistSort
 from mmreview.domain.errors import CaseNotFound
 from mmreview.domain.findings import Basis, State
+from mmreview.domain.reads import Correction
 from mmreview.store.audit import verify_trail
 
 P, A, U = State.PRESENT, State.ABSENT, State.UNCERTAIN
@@ -196,3 +197,30 @@ def test_the_label_table_knows_the_uncertain_and_the_confirmed(filled, correct):
     assert np.isnan(table.targets[table.uncertain]).all()
     correct(1, "Edema", A)
     assert not filled.cases.label_table().confirmed.any()
+
+
+def test_unlabelled_cases_are_drawn_of_those_that_nobody_labelled(store, draft, reviewing):
+    named = {"Edema": State.PRESENT}
+    store.cases.upsert(
+        [
+            draft("labelled", labels=named),
+            draft("audit", partition=Partition.AUDIT),
+            draft("control", partition=Partition.CONTROL),
+            draft("corrected"),
+            *(draft(f"bare {n}") for n in range(8)),
+        ]
+    )
+    corrected = store.cases.find("corrected").key
+    reviewing(store).correct(
+        Correction(case_key=corrected, finding="Edema", state=P, reader="ana")
+    )
+    table = store.cases.unlabelled_table(50, seed=0)
+    ids = {case.id for case in store.cases.many(table.keys.tolist())}
+    assert ids == {f"bare {n}" for n in range(8)}
+    assert np.isnan(table.targets).all()
+    assert table.corrections == 0
+    few = store.cases.unlabelled_table(3, seed=1)
+    assert len(few.keys) == 3
+    np.testing.assert_array_equal(few.keys, store.cases.unlabelled_table(3, seed=1).keys)
+    assert set(few.keys) <= set(table.keys)
+    assert len(few.hashes["image"]) == len(few.groups) == 3

@@ -19,6 +19,7 @@ from mmreview.domain.progress import Progress
 from mmreview.services.desk import Desk, ImportChoice, ProjectInfo
 
 if TYPE_CHECKING:
+    from mmreview.domain.acquisition import Acquisition
     from mmreview.domain.likeness import Likeness
     from mmreview.domain.ports import Features, Trainer
     from mmreview.services.desk import ImportSource
@@ -130,6 +131,7 @@ class ProjectOpener:
         return tuple(sorted(p.stem for p in (paths.resources() / "schemas").glob("*.yaml")))
 
     def _furnish(self, store: Store) -> Desk:
+        from mmreview.ml.acquisition import PolicyRegistry
         from mmreview.ml.device import leave_core_for_window
         from mmreview.ml.features import EncodedFeatures
         from mmreview.ml.likeness import FeatureLikeness
@@ -143,14 +145,16 @@ class ProjectOpener:
             read_only=store.read_only,
             device=self._device,
         )
+        trainer = FusionTrainer(features)
         return furnish(
-            store, features=features, trainer=FusionTrainer(features),
-            likeness=FeatureLikeness(features),
+            store, features=features, trainer=trainer, likeness=FeatureLikeness(features),
+            acquisition=PolicyRegistry(features, load=trainer.load),
         )
 
 
 def furnish(
-    store: Store, *, features: Features, trainer: Trainer, likeness: Likeness
+    store: Store, *, features: Features, trainer: Trainer, likeness: Likeness,
+    acquisition: Acquisition,
 ) -> Desk:
     """Join an open store and a model room into a desk."""
     from mmreview.imaging.decoding import probe
@@ -196,6 +200,7 @@ def furnish(
         predicting=predicting,
         learning=learning,
         queueing=Queueing(cases=cases),
+        acquisition=acquisition,
         propagating=Propagating(cases=cases, events=events, likeness=likeness),
         exporting=Exporting(cases=cases, events=events, folder=folder),
         auditing=Auditing(

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from mmreview.compose import ProjectOpener, furnish
+from mmreview.domain.acquisition import PolicyNotFound
 from mmreview.domain.cases import ImageRef, Partition
 from mmreview.domain.errors import TooFewLabels, TooFewToCompare
 from mmreview.domain.findings import Finding, FindingSchema, State
@@ -24,6 +25,7 @@ from mmreview.domain.predictions import (
     sigmoid,
 )
 from mmreview.domain.progress import Progress, TrainingStep
+from mmreview.domain.queues import Choice
 from mmreview.domain.versions import GateVerdict
 from mmreview.ml.scoring import entropy
 
@@ -196,6 +198,21 @@ class FakeTrainer:
         return FakePredictor(version.id, self.findings)
 
 
+class FakeAcquisition:
+    """Offers the pool in its own order."""
+
+    policies = ("random", "margin", "hybrid")
+
+    def rank(self, request):
+        if request.policy not in self.policies:
+            raise PolicyNotFound(policy=request.policy, known=", ".join(self.policies))
+        yield Progress("progress.acquire", 0, len(request.keys))
+        return [
+            Choice(key, 1 / (place + 1), "queue.uncertain", {"finding": request.findings[0]})
+            for place, key in enumerate(request.keys[: request.top])
+        ]
+
+
 def draft(number, *, image=None, report="FINDINGS: Clear lungs.", partition=Partition.TRAIN,
           labels=None):
     report_hash = hashlib.sha256(report.encode()).hexdigest() if report is not None else None
@@ -265,10 +282,12 @@ class FakeOpener(ProjectOpener):
         self.features = FakeFeatures()
         self.trainer = FakeTrainer()
         self.likeness = FakeLikeness()
+        self.acquisition = FakeAcquisition()
 
     def _furnish(self, store):
         return furnish(
-            store, features=self.features, trainer=self.trainer, likeness=self.likeness
+            store, features=self.features, trainer=self.trainer, likeness=self.likeness,
+            acquisition=self.acquisition,
         )
 
     def create(self, path, *, schema="test", seed=0):

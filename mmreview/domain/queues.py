@@ -32,6 +32,17 @@ class QueueEntry:
     reason_params: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One case that an acquisition policy would have read next: ``score`` is larger the sooner
+    (its unit is the policy's own), ``reason`` a message code."""
+
+    key: int
+    score: float
+    reason: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
 def score(prediction: Prediction, *, key: int) -> CaseScore:
     """The sort keys of a case: the mean uncertainty of the fused opinion plus the largest conflict.
 

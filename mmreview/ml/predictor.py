@@ -27,7 +27,7 @@ from mmreview.ml.fusion import FUSIONS
 from mmreview.ml.fusion.fusing import PARTED
 from mmreview.ml.intervals import Bounds, intervals
 from mmreview.ml.model import Model, Opinions
-from mmreview.ml.pairing import ConflictNull
+from mmreview.ml.pairing import ConflictNull, PairEvidence
 from mmreview.ml.samples import CachedFeatures
 from mmreview.ml.scoring import BLOCK, joined, score_block
 
@@ -54,6 +54,21 @@ class BundlePredictor:
         self._pairs = bundle.pairs
         self._features = features
         self._reads_parts = FUSIONS[self.fusion].reads == PARTED
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The model that answers, then its twins, each of which has not seen one fold."""
+        return (self._model, *self._twins)
+
+    @property
+    def pairs(self) -> PairEvidence:
+        """What the version knows of pairs."""
+        return self._pairs
+
+    @property
+    def reads_parts(self) -> bool:
+        """Whether the fusion looks at parts of images and reports."""
+        return self._reads_parts
 
     def predict(self, cases: Sequence[Case]) -> list[Prediction]:
         """One prediction a case; a modality whose features are not cached counts as absent."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from mmreview.domain.cases import Partition
 from mmreview.domain.errors import BundleInvalid
 from mmreview.domain.findings import ExclusiveGroup, Exclusivity
 from mmreview.domain.labels import LabelTable
-from mmreview.domain.ports import Predictor, TrainingRequest, TrainingResult
+from mmreview.domain.ports import TrainingRequest, TrainingResult
 from mmreview.domain.progress import Progress, TrainingStep
 from mmreview.domain.versions import LambdaChoice, Version
 from mmreview.ml import bundle as bundles
@@ -341,7 +342,7 @@ class FusionTrainer:
         reading = gather(self._features, table, partition, parts=parts)
         return (yield from relay(reading, lambda _: Progress("progress.control_arm", 0, 100)))
 
-    def load(self, version: Version, folder: Any) -> Predictor:
+    def load(self, version: Version, folder: Path) -> BundlePredictor:
         """Load a bundle after checking its hash and its encoders (BundleInvalid)."""
         bundle = bundles.read(folder, version=version.id, sha256=version.sha256)
         self._check_encoders(bundle, version.id)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from mmreview.domain.acquisition import Acquisition
 from mmreview.domain.findings import FindingSchema
 from mmreview.domain.ports import CaseStore, EventStore, PreferenceStore
 from mmreview.domain.progress import Progress
@@ -68,6 +69,7 @@ class Desk:
     predicting: Predicting
     learning: Learning
     queueing: Queueing
+    acquisition: Acquisition
     propagating: Propagating
     exporting: Exporting
     auditing: Auditing

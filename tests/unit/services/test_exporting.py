@@ -19,7 +19,7 @@ from mmreview.domain.findings import (
 from mmreview.domain.reads import Correction
 from mmreview.services.exporting import NOTICE
 from mmreview.store.engine import create_store
-from tests.fakes import FakeFeatures, FakeLikeness, FakeTrainer, draft
+from tests.fakes import FakeAcquisition, FakeFeatures, FakeLikeness, FakeTrainer, draft
 
 SCHEMA = FindingSchema("s", (Finding("Edema"), Finding("=HYPERLINK(1)")))
 
@@ -29,7 +29,8 @@ def desk_of(folder, cases=3):
     store = create_store(folder, SCHEMA)
     store.cases.upsert([draft(n, labels={"Edema": State.PRESENT}) for n in range(1, cases + 1)])
     desk = furnish(
-        store, features=FakeFeatures(), trainer=FakeTrainer(), likeness=FakeLikeness()
+        store, features=FakeFeatures(), trainer=FakeTrainer(), likeness=FakeLikeness(),
+        acquisition=FakeAcquisition(),
     )
     try:
         yield desk
@@ -134,7 +135,8 @@ def test_labels_of_a_group_and_what_was_implied_are_exported(tmp_path):
     store = create_store(tmp_path / "p.mmreview", schema)
     store.cases.upsert([draft(1)])
     desk = furnish(
-        store, features=FakeFeatures(), trainer=FakeTrainer(), likeness=FakeLikeness()
+        store, features=FakeFeatures(), trainer=FakeTrainer(), likeness=FakeLikeness(),
+        acquisition=FakeAcquisition(),
     )
     correct(desk, 1, "Severe", State.PRESENT, "Ada")
     assert export(desk, tmp_path / "o.jsonl") == export(desk, tmp_path / "o.csv", "csv") == 1

@@ -15,7 +15,7 @@ from mmreview.domain.findings import (
 from mmreview.domain.likeness import Alikeness
 from mmreview.domain.reads import Correction, EventKind
 from mmreview.store.engine import create_store
-from tests.fakes import SCHEMA, FakeFeatures, FakeLikeness, FakeTrainer, draft
+from tests.fakes import FakeAcquisition, SCHEMA, FakeFeatures, FakeLikeness, FakeTrainer, draft
 
 WHOLE, IMAGE = Alikeness.WHOLE, Alikeness.IMAGE
 
@@ -38,7 +38,7 @@ def make_desk(tmp_path):
         made.append(
             furnish(
                 store, features=FakeFeatures(), trainer=FakeTrainer(),
-                likeness=FakeLikeness(twins),
+                likeness=FakeLikeness(twins), acquisition=FakeAcquisition(),
             )
         )
         return made[-1]

@@ -15,7 +15,7 @@ from mmreview.domain.findings import (
 from mmreview.domain.likeness import Alikeness
 from mmreview.domain.reads import Correction, EventKind
 from mmreview.store.engine import create_store
-from tests.fakes import FakeAcquisition, SCHEMA, FakeFeatures, FakeLikeness, FakeTrainer, draft
+from tests.fakes import SCHEMA, FakeAcquisition, FakeFeatures, FakeLikeness, FakeTrainer, draft
 
 WHOLE, IMAGE = Alikeness.WHOLE, Alikeness.IMAGE
 

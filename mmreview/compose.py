@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mmreview.domain.acquisition import Acquisition
     from mmreview.domain.likeness import Likeness
     from mmreview.domain.ports import Features, Trainer
+    from mmreview.services.auditing import Auditing
     from mmreview.services.desk import ImportSource
     from mmreview.services.importing import Importing, ImportReport
     from mmreview.store.engine import Store
@@ -158,7 +159,6 @@ def furnish(
 ) -> Desk:
     """Join an open store and a model room into a desk."""
     from mmreview.imaging.decoding import probe
-    from mmreview.services.auditing import Auditing
     from mmreview.services.exporting import Exporting
     from mmreview.services.importing import Importing
     from mmreview.services.learning import Learning
@@ -166,7 +166,6 @@ def furnish(
     from mmreview.services.propagating import Propagating
     from mmreview.services.queueing import Queueing
     from mmreview.services.reviewing import Reviewing
-    from mmreview.store.audit import verify_trail
 
     _join_modalities(store, features)
     folder, cases, events, versions = store.folder, store.cases, store.events, store.versions
@@ -203,16 +202,23 @@ def furnish(
         acquisition=acquisition,
         propagating=Propagating(cases=cases, events=events, likeness=likeness),
         exporting=Exporting(cases=cases, events=events, folder=folder),
-        auditing=Auditing(
-            cases=cases,
-            versions=versions,
-            trainer=trainer,
-            trail_problems=lambda: verify_trail(store),
-            folder=folder,
-        ),
+        auditing=_auditing(store, trainer),
         import_source=_importer(importing, lambda: _join_modalities(store, features)),
         describe_model=features.describe,
         close=store.close,
+    )
+
+
+def _auditing(store: Store, trainer: Trainer) -> Auditing:
+    from mmreview.services.auditing import Auditing
+    from mmreview.store.audit import verify_trail
+
+    return Auditing(
+        cases=store.cases,
+        versions=store.versions,
+        trainer=trainer,
+        trail_problems=lambda: verify_trail(store),
+        folder=store.folder,
     )
 
 

@@ -195,7 +195,9 @@ def furnish(
         cases=cases,
         events=events,
         preferences=store.preferences,
-        reviewing=Reviewing(cases=cases, events=events, predicting=predicting, folder=folder),
+        reviewing=Reviewing(
+            cases=cases, events=events, predicting=predicting, folder=folder, queue=store.queue
+        ),
         predicting=predicting,
         learning=learning,
         queueing=Queueing(cases=cases),

@@ -20,11 +20,13 @@ class StateChanged:
     before: FindingState
     after: FindingState
     implied: tuple[FindingState, ...] = ()
+    repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ReadCommitted:
-    """A read is durable. ``changed`` counts the findings that the reader had set in it."""
+    """A read is durable. ``changed`` counts the findings that the reader had set in it. A
+    ``repeat`` left the labels alone; ``differs`` names what was answered otherwise than before."""
 
     case_key: int
     case: str
@@ -32,6 +34,8 @@ class ReadCommitted:
     at: str
     read: int
     changed: int
+    repeat: bool = False
+    differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

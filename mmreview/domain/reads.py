@@ -38,6 +38,7 @@ class EventKind(StrEnum):
     VERSION_REFUSED = "version_refused"
     VERSION_ROLLED_BACK = "version_rolled_back"
     SETTING_CHANGED = "setting_changed"
+    REPEAT_ANSWERED = "repeat_answered"
 
 
 class Stage(StrEnum):
@@ -115,7 +116,8 @@ class FindingState:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A reader's wish: this finding of this case has this state. ``version`` is what they saw."""
+    """A reader's wish: this finding of this case has this state. ``version`` is what they saw;
+    ``repeat`` says that it answers a second reading and must leave the label alone."""
 
     case_key: int
     finding: str
@@ -124,3 +126,4 @@ class Correction:
     basis: Basis = Basis.BOTH
     version: int | None = None
     stage: Stage = Stage.MODEL
+    repeat: bool = False

@@ -14,10 +14,12 @@ from mmreview.domain.cases import Case, Partition, ReadStatus, WorklistRow
 from mmreview.domain.changes import ReadCommitted, StateChanged
 from mmreview.domain.errors import Message
 from mmreview.domain.findings import FindingSchema, State
-from mmreview.domain.ports import CaseStore, EventStore
+from mmreview.domain.ports import CaseStore, EventStore, QueueStore
 from mmreview.domain.predictions import Prediction
 from mmreview.domain.reads import Correction, Event, EventKind, FindingState, NewEvent, Stage
+from mmreview.domain.streams import NEUTRAL, Stream
 from mmreview.services.predicting import Predicting
+from mmreview.services.repeats import Repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class CaseView:
 
     ``prediction`` is None unless ``prediction_status`` is ``prediction.ready``; otherwise the
     status is the message code that says why (no model yet, not encoded yet, audit reading).
-    ``states`` holds the findings that have a state; ``image_paths`` are absolute.
+    ``states`` holds the findings that have a state; ``image_paths`` are absolute. A ``repeat`` is
+    read a second time, without opinions and without what is known of it (see ``repeats``).
     """
 
     case: Case
@@ -36,18 +39,27 @@ class CaseView:
     prediction: Prediction | None
     prediction_status: Message
     stage: Stage = Stage.MODEL
+    repeat: bool = False
 
 
 class Reviewing:
     """The acts of reading. One instance a project; safe from any thread."""
 
     def __init__(
-        self, *, cases: CaseStore, events: EventStore, predicting: Predicting, folder: Path
+        self,
+        *,
+        cases: CaseStore,
+        events: EventStore,
+        predicting: Predicting,
+        folder: Path,
+        queue: QueueStore | None = None,
     ) -> None:
         self._cases = cases
         self._events = events
         self._predicting = predicting
         self._folder = folder
+        self._queue = queue
+        self.repeats = Repeats(cases=cases, events=events)
 
     @property
     def schema(self) -> FindingSchema:
@@ -63,32 +75,44 @@ class Reviewing:
         """
         case = self._cases.get(key)
         [row] = self._cases.worklist_rows([key])
-        prediction, status = self._opinion(case) if predict else (None, PENDING)
-        blind = case.partition is Partition.AUDIT
+        repeat = row.stream == Stream.REPEATS and self._queue is not None
+        blind = repeat or case.partition is Partition.AUDIT
         if blind:
-            prediction, status = None, Message("prediction.audit_blind")
-            row = replace(row, conflict=None, priority=None, reason="queue.neutral")
+            status = Message("prediction.blind" if repeat else "prediction.audit_blind")
+            prediction = None
+            row = replace(row, conflict=None, priority=None, reason=NEUTRAL)
+        else:
+            prediction, status = self._opinion(case) if predict else (None, PENDING)
         return CaseView(
             case=case,
             row=row,
             image_paths=tuple(self._folder / image.path for image in case.images),
-            states=self._cases.states(key),
+            states=self._known(case, repeat=repeat),
             prediction=prediction,
             prediction_status=status,
             stage=Stage.REPORT if blind else Stage.MODEL,
+            repeat=repeat,
         )
+
+    def _known(self, case: Case, *, repeat: bool) -> Mapping[str, FindingState]:
+        if repeat and self._queue is not None:
+            return self.repeats.states(case, self._queue.reader)
+        return self._cases.states(case.key)
 
     def _opinion(self, case: Case) -> tuple[Prediction | None, Message]:
         return self._predicting.opinion(case)
 
     def correct(self, correction: Correction) -> StateChanged:
         """Make a state hold; durable when this returns. *Present* in an exclusive group makes the
-        others of the group absent in the same transaction.
+        others of the group absent in the same transaction. The answer of a second reading is kept
+        beside the label.
 
         Raises:
             FindingNotFound, CaseNotFound: the correction names what is not there.
             WriteFailed: nothing was stored.
         """
+        if correction.repeat:
+            return self.repeats.answer(correction)
         case = self._cases.get(correction.case_key)
         finding = self.schema.canonical(correction.finding)
         held = self._cases.states(case.key)
@@ -140,13 +164,16 @@ class Reviewing:
             return [self._events.append(events[0])]
         return self._events.append_together(events)
 
-    def undo(self, reader: str) -> StateChanged | None:
+    def undo(self, reader: str, *, repeat_of: int | None = None) -> StateChanged | None:
         """Take the reader's newest correction back, and what it implied, with events of their own
-        in one transaction; None if there is nothing to take back.
+        in one transaction; None if there is nothing to take back. ``repeat_of`` is the case that is
+        being read a second time: the newest answer there is taken back instead.
 
         What held before it holds again, unless another reader has spoken since: the events say
         what held until now and what holds from now on.
         """
+        if repeat_of is not None:
+            return self.repeats.undo(repeat_of, reader)
         event = self._events.undoable(reader)
         if event is None:
             return None
@@ -188,10 +215,13 @@ class Reviewing:
         return _changed(case, made[-1], before=before, after=last, implied=others)
 
     def commit_read(
-        self, key: int, *, reader: str, version: int | None = None, stage: Stage = Stage.MODEL
+        self, key: int, *, reader: str, version: int | None = None, stage: Stage = Stage.MODEL,
+        repeat: bool = False,
     ) -> ReadCommitted:
         """End the reader's assessment of a case, also when nothing was changed: agreement is
-        knowledge too. Durable when this returns."""
+        knowledge too. Durable when this returns. A ``repeat`` leaves the labels alone."""
+        if repeat:
+            return self.repeats.commit(key, reader=reader)
         case = self._cases.get(key)
         read = self._events.read_number(case.id, reader)
         changed = self._changed_in(case.id, reader=reader, read=read)

@@ -229,7 +229,8 @@ class ReviewPage(QWidget):
         if self._may_write() and self._is_shown and self._view and self._saving is not None:
             version = self._view.prediction.version if self._view.prediction else None
             self._saving.commit_read(
-                self._view.case.key, reader=self._reader, version=version, stage=self._view.stage
+                self._view.case.key, reader=self._reader, version=version, stage=self._view.stage,
+                repeat=self._view.repeat,
             )
 
     def _on_case_loaded(self, loaded: LoadedCase) -> None:
@@ -330,7 +331,9 @@ class ReviewPage(QWidget):
     def undo(self) -> None:
         """Take this reader's newest correction back."""
         if self._may_write() and self._saving is not None:
-            self._saving.undo(self._reader)
+            view = self._view
+            repeat_of = view.case.key if view is not None and view.repeat else None
+            self._saving.undo(self._reader, repeat_of=repeat_of)
 
     def _on_state_chosen(self, finding: str, state: str) -> None:
         held = self._held(finding)
@@ -363,6 +366,7 @@ class ReviewPage(QWidget):
             basis=basis,
             version=self._view.prediction.version if self._view.prediction else None,
             stage=self._view.stage,
+            repeat=self._view.repeat,
         )
         self._saving.correct(correction, before=before.state)  # first: it is on its way at once
         self._show_states(finding)
@@ -384,7 +388,8 @@ class ReviewPage(QWidget):
 
     def _on_state_saved(self, change: StateChanged) -> None:
         self._take_change(change)
-        self.correctionSaved.emit()
+        if not change.repeat:  # nothing to learn from
+            self.correctionSaved.emit()
 
     def _on_undo_saved(self, change: StateChanged | None) -> None:
         if change is None:
@@ -396,7 +401,8 @@ class ReviewPage(QWidget):
             self.open_case(change.case_key)
         else:
             self.findings.select(change.after.finding)
-        self.correctionSaved.emit()
+        if not change.repeat:
+            self.correctionSaved.emit()
 
     def _take_change(self, change: StateChanged) -> None:
         if self._loading is not None:
@@ -412,6 +418,11 @@ class ReviewPage(QWidget):
         if self._loading is not None:
             self._loading.forget(change.case_key)
         self.worklist.update_rows([change.case_key])
+        if change.repeat:
+            case, same = change.case, not change.differs
+            code = "ui.review.repeat_same" if same else "ui.review.repeat_differs"
+            differing = ", ".join(change.differs)
+            self.banner.show_message(tr(code, case=case, findings=differing), severity="info")
 
     def _on_save_failed(self, _: Message, __: int) -> None:
         if self._view is not None:

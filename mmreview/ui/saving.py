@@ -98,21 +98,28 @@ class Saving(QObject):
             )
         )
 
-    def undo(self, reader: str) -> None:
+    def undo(self, reader: str, *, repeat_of: int | None = None) -> None:
         """Take the newest correction back: an unsaved one is dropped, a durable one gets an
-        event of its own."""
+        event of its own. In a second reading (``repeat_of`` is its case) its newest answer."""
         last = next((w for w in reversed(self._wishes) if w.correction is not None), None)
         if last is not None and self._problem is not None:
             self._drop(last)
             return
-        self._add(_Wish(act=lambda: self._reviewing.undo(reader), saved=self.undoSaved.emit))
+        self._add(
+            _Wish(
+                act=lambda: self._reviewing.undo(reader, repeat_of=repeat_of),
+                saved=self.undoSaved.emit,
+            )
+        )
 
-    def commit_read(self, key: int, *, reader: str, version: int | None, stage: Stage) -> None:
+    def commit_read(
+        self, key: int, *, reader: str, version: int | None, stage: Stage, repeat: bool = False
+    ) -> None:
         """End the read of a case."""
         self._add(
             _Wish(
                 act=lambda: self._reviewing.commit_read(
-                    key, reader=reader, version=version, stage=stage
+                    key, reader=reader, version=version, stage=stage, repeat=repeat
                 ),
                 saved=self.readSaved.emit,
             )

@@ -28,7 +28,7 @@ class Trail:
     def correct(self, correction):
         return self._write((correction.finding, str(correction.state)))
 
-    def undo(self, reader):
+    def undo(self, reader, *, repeat_of=None):
         return self._write(("undo", reader))
 
     def commit_read(self, key, *, reader, version, stage):

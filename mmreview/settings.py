@@ -33,7 +33,8 @@ class Settings:
     """One user's settings. ``window`` and ``splitters`` hold what Qt saved, in base 64.
 
     ``advance`` goes to the next finding after a state key; ``automatic`` trains by itself after
-    ``automatic_after`` corrections; ``text_size`` is the report's, in points.
+    ``automatic_after`` corrections, ``idle`` when nobody has read for ``idle_minutes``;
+    ``text_size`` is the report's, in points.
     """
 
     theme: str = "dark"
@@ -42,6 +43,8 @@ class Settings:
     advance: bool = True
     automatic: bool = True
     automatic_after: int = 25
+    idle: bool = False
+    idle_minutes: int = 5
     text_size: int = 11
     window: str = ""
     splitters: dict[str, str] = field(default_factory=dict)

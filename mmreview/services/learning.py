@@ -91,6 +91,8 @@ class Learning:
         self._rounds = rounds
         self._trainer = trainer
         self._folder = folder
+        #: How many rounds a kill had cut off when the project was opened.
+        self.interrupted = 0
         self._walk = Rounds(rounds=rounds, versions=versions, trainer=trainer, folder=folder)
 
     def corrections_since(self) -> int:
@@ -351,7 +353,8 @@ class Learning:
 
     def recover(self) -> int:
         """Clean up after a kill (see ``rounds.Rounds.recover``); returns how many rounds it cut."""
-        return self._walk.recover()
+        self.interrupted = self._walk.recover()
+        return self.interrupted
 
 
 def parse_weight(text: str) -> LambdaChoice:

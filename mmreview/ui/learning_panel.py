@@ -26,10 +26,10 @@ from mmreview.domain.progress import TrainingStep
 from mmreview.domain.versions import Role, Version
 from mmreview.translation import tr
 from mmreview.ui import theme
-from mmreview.ui.count_box import CountBox
 from mmreview.ui.learning_curves import LearningCurves
-from mmreview.ui.text_line import CheckLine, TextButton, TextLine, ThinProgress
+from mmreview.ui.text_line import TextButton, TextLine, ThinProgress
 from mmreview.ui.theme import UNIT
+from mmreview.ui.trigger_row import TriggerRow
 from mmreview.ui.verdict import auroc, auroc_change, measured_on, verdict
 from mmreview.ui.wording import fraction, percent
 
@@ -43,7 +43,9 @@ class LearningPanel(QWidget):
     trainWanted = Signal()
     cancelWanted = Signal()
     versionsWanted = Signal()
+    decisionWanted = Signal(int, bool)  # the version that waits, whether it may serve
     automaticChanged = Signal(bool, int)
+    idleChanged = Signal(bool, int)
     collapsedChanged = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -51,6 +53,7 @@ class LearningPanel(QWidget):
         self.setObjectName("learningPanel")
         self.setAccessibleName(tr("ui.learning.title"))
         self._version: Version | None = None
+        self._waiting: Version | None = None
         self._since = 0
         self._training = False
         self._read_only = False
@@ -75,21 +78,9 @@ class LearningPanel(QWidget):
         self._serving.setObjectName("servingVersion")
         self._unseen = TextLine(size=theme.SMALL, role="muted", parent=self)
         self._unseen.setObjectName("correctionsSince")
-        self._automatic = CheckLine(tr("ui.learning.automatic"))
-        self._automatic.setObjectName("automaticTraining")
-        self._automatic.setAccessibleName(tr("ui.learning.automatic"))
-        self._after = CountBox()
-        self._after.setObjectName("automaticAfter")
-        self._after.setAccessibleName(tr("ui.learning.after"))
-        self._after.setRange(1, 9999)
-        self._after.setValue(25)
-        self._after.setKeyboardTracking(False)
-        self._after.setSuffix(tr("ui.learning.corrections_suffix"))
-        self._after.setFont(theme.font(theme.SMALL, tabular=True))
-        self._after.lineEdit().setTextMargins(UNIT, 0, 0, 0)
-        self._after.setToolTip(tr("ui.learning.after"))
-        self._automatic.toggled.connect(self._on_automatic_changed)
-        self._after.valueChanged.connect(self._on_automatic_changed)
+        self._triggers = TriggerRow(self)
+        self._triggers.automaticChanged.connect(self._on_automatic_changed)
+        self._triggers.idleChanged.connect(self.idleChanged)
         self._headline = TextLine(parent=self)
         self._headline.setObjectName("learningHeadline")
         self._progress = ThinProgress(self)
@@ -102,6 +93,8 @@ class LearningPanel(QWidget):
         self._detail.setObjectName("learningDetail")
         self._curves = LearningCurves(self)
         self._curves.hide()
+        self._promote = self._button("promote", lambda: self._decide(True))
+        self._refuse = self._button("refuse", lambda: self._decide(False))
         self._train = self._button("train", self.trainWanted.emit)
         self._cancel = self._button("cancel", self.cancelWanted.emit)
         self._versions = self._button("versions", self.versionsWanted.emit)
@@ -123,12 +116,7 @@ class LearningPanel(QWidget):
     def _lay_out(self) -> None:
         self._left, self._middle = QWidget(self), QWidget(self)
         left = _column(self._left, self._serving, self._unseen)
-        row = QHBoxLayout()
-        row.setSpacing(2 * UNIT)
-        row.addWidget(self._automatic)
-        row.addWidget(self._after)
-        row.addStretch()
-        left.addLayout(row)
+        left.addWidget(self._triggers)
         left.addStretch()
         middle = _column(self._middle, self._headline)
         middle.setSpacing(UNIT)
@@ -143,7 +131,9 @@ class LearningPanel(QWidget):
         layout.addWidget(self._curves)
         buttons = QHBoxLayout()
         buttons.setSpacing(2 * UNIT)
-        for widget in (self._train, self._cancel, self._versions, self._fold):
+        for widget in (
+            self._promote, self._refuse, self._train, self._cancel, self._versions, self._fold
+        ):
             buttons.addWidget(widget)
         layout.addLayout(buttons)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -169,6 +159,31 @@ class LearningPanel(QWidget):
                 self._tell_verdict(version, None)
             self._told = False
 
+    def show_waiting(self, version: Version | None) -> None:
+        """Show that a version waits for a reader's decision, and take it; None for none."""
+        decided = self._waiting is not None and version is None
+        self._waiting = version
+        self._show_decision()
+        self._draw_curves()
+        if self._training:
+            return
+        if version is not None:
+            self._tell_verdict(version, None)
+        elif decided and self._version is not None and self._told_serving is None:
+            self._tell_verdict(self._version, None)
+
+    def _show_decision(self) -> None:
+        """A round may bring a newer version: what waits is decided before or after it."""
+        focused = self._promote.hasFocus() or self._refuse.hasFocus()
+        for button in (self._promote, self._refuse):
+            button.setVisible(self._waiting is not None and not self._training)
+        if focused and self._promote.isHidden():
+            (self._cancel if self._training else self._train).setFocus()
+
+    def _decide(self, accept: bool) -> None:
+        if self._waiting is not None:
+            self.decisionWanted.emit(self._waiting.id, accept)
+
     def _show_serving(self) -> None:
         version = self._version
         if version is None:
@@ -179,8 +194,8 @@ class LearningPanel(QWidget):
             rest = f" · AUROC {fraction(measured, 3)}" if measured is not None else ""
         code = "ui.learning.since" if version is not None else "ui.learning.so_far"
         since = tr(code, count=self._since)
-        if self._automatic.isChecked():
-            since += " · " + tr("ui.learning.next", count=self._after.value())
+        if self._triggers.after is not None:
+            since += " · " + tr("ui.learning.next", count=self._triggers.after)
         self._unseen.set_text(since)
         if self._collapsed:
             rest += f" · {since}"
@@ -191,25 +206,25 @@ class LearningPanel(QWidget):
         self._end()
         self._curves.clear()
         self._draw_curves()
+        self.show_waiting(None)
         self._told, self._told_serving, self._told_refused = False, None, None
         self.show_model(None, 0)
 
     def set_automatic(self, on: bool, after: int) -> None:
-        """Show when a round starts by itself."""
-        for widget in (self._automatic, self._after):
-            widget.blockSignals(True)
-        self._automatic.setChecked(on)
-        self._after.setValue(after)
-        for widget in (self._automatic, self._after):
-            widget.blockSignals(False)
-        self._after.setEnabled(on and not self._read_only)
+        """Show after how many corrections a round starts by itself."""
+        self._triggers.set_automatic(on, after)
         self._show_serving()
 
+    def set_idle(self, on: bool, minutes: int) -> None:
+        """Show whether a round starts when nobody has read for so many minutes."""
+        self._triggers.set_idle(on, minutes)
+
     def set_read_only(self, read_only: bool) -> None:
-        """Nothing can be trained in a project that another process writes."""
+        """Nothing can be trained or decided in a project that another process writes."""
         self._read_only = read_only
-        for widget in (self._train, self._automatic, self._after):
-            widget.setEnabled(not read_only)
+        self._triggers.set_read_only(read_only)
+        for button in (self._train, self._promote, self._refuse):
+            button.setEnabled(not read_only)
 
     # --- the round --------------------------------------------------------------------------------
 
@@ -264,7 +279,8 @@ class LearningPanel(QWidget):
         return tr("ui.learning.training_version", version=number)
 
     def _draw_curves(self) -> None:
-        self._curves.setVisible(not self._collapsed and not self._curves.is_empty)
+        wanted = self._training or self._waiting is None  # a decision needs the room
+        self._curves.setVisible(wanted and not self._collapsed and not self._curves.is_empty)
         if not self._curves.isHidden():
             self._curves.draw()
 
@@ -297,6 +313,13 @@ class LearningPanel(QWidget):
         self._tell(tr("ui.learning.cancelled"), role="muted")
         self._told_serving = self._told_refused = None
 
+    def show_interrupted(self) -> None:
+        """The program ended in the middle of the last round."""
+        if not self._training and self._waiting is None:
+            self._tell(tr("ui.learning.interrupted"), role="text")
+            self._show_detail(tr("round.interrupted"))
+            self._told_serving = self._told_refused = None
+
     def _end(self) -> None:
         if self._training:
             self._draw_curves()
@@ -311,6 +334,7 @@ class LearningPanel(QWidget):
         self._cancel.setVisible(training)
         if focused:
             (self._cancel if training else self._train).setFocus()
+        self._show_decision()
         self._progress.setVisible(training and not self._collapsed)
 
     def _tell_verdict(self, version: Version, parent: Version | None) -> None:
@@ -318,7 +342,14 @@ class LearningPanel(QWidget):
         said = [verdict(version)] if gate.get("reason") else []
         said += [tr(each["code"], **each["params"]) for each in version.metrics.get("remarks", ())]
         sentence = "\n".join(said)
-        if version.role is Role.REFUSED:
+        if version.role is Role.CHALLENGER:
+            title = tr("ui.learning.waits", version=version.id)
+            numbers = " ".join(p for p in (auroc_change(version, parent), measured_on(gate)) if p)
+            text = f"{title}: {numbers}" if numbers else title
+            self._tell(text, role="text", emphasis=len(title))
+            self._show_detail(sentence)
+            self._told_serving = self._told_refused = None
+        elif version.role is Role.REFUSED:
             title = tr("ui.learning.refused", version=version.id)
             self._tell(f"{title} {measured_on(gate)}".strip(), role="bad")
             self._show_detail(sentence)
@@ -353,7 +384,7 @@ class LearningPanel(QWidget):
         """Fold to one line, or unfold."""
         changed = collapsed != self._collapsed
         self._collapsed = collapsed
-        for widget in (self._unseen, self._automatic, self._after, self._versions):
+        for widget in (self._unseen, self._triggers, self._versions):
             widget.setVisible(not collapsed)
         self._progress.setVisible(self._training and not collapsed)
         margin = 2 if collapsed else 2 * UNIT
@@ -371,11 +402,9 @@ class LearningPanel(QWidget):
     def _on_fold_clicked(self) -> None:
         self.set_collapsed(not self._collapsed)
 
-    def _on_automatic_changed(self) -> None:
-        on = self._automatic.isChecked()
-        self._after.setEnabled(on and not self._read_only)
+    def _on_automatic_changed(self, on: bool, after: int) -> None:
         self._show_serving()
-        self.automaticChanged.emit(on, self._after.value())
+        self.automaticChanged.emit(on, after)
 
     def paintEvent(self, _: QPaintEvent) -> None:
         """Draw the ground and the line above."""

@@ -182,6 +182,7 @@ class MainWindow(QMainWindow):
         )
         self.session = session
         session.training.set_automatic(self.settings.automatic, self.settings.automatic_after)
+        session.training.set_idle(self.settings.idle, self.settings.idle_minutes)
         session.problemFound.connect(self.show_problem)
         folder = desk.info.folder
         self.memory.take(self.settings.with_project(folder))

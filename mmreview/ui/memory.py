@@ -66,6 +66,7 @@ class Memory(QObject):
         page.set_advance(settings.advance)
         page.reading.report.set_text_size(settings.text_size)
         page.learning.set_automatic(settings.automatic, settings.automatic_after)
+        page.learning.set_idle(settings.idle, settings.idle_minutes)
         if not self.lasting:
             return
         page.learning.set_collapsed(settings.splitters.get("learning") == "collapsed")
@@ -78,6 +79,9 @@ class Memory(QObject):
         """Keep what its user changes on the page, as they change it."""
         page.learning.automaticChanged.connect(
             lambda on, after: self.change(automatic=on, automatic_after=after)
+        )
+        page.learning.idleChanged.connect(
+            lambda on, minutes: self.change(idle=on, idle_minutes=minutes)
         )
         page.learning.collapsedChanged.connect(
             lambda on: self.keep_splitter("learning", "collapsed" if on else "")

@@ -44,8 +44,9 @@ def open_versions(window: MainWindow) -> None:
 
     _on_changed()
     dialog.promoteWanted.connect(training.promote)
+    dialog.refuseWanted.connect(lambda number: training.decide(number, False))
     dialog.rollbackWanted.connect(training.rollback)
-    for change in (training.championChanged, training.finished):
+    for change in (training.championChanged, training.finished, training.decided):
         change.connect(_on_changed)
         dialog.finished.connect(lambda _, change=change: change.disconnect(_on_changed))
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

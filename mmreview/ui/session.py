@@ -87,7 +87,9 @@ class Session(QObject):
         panel, training = self._page.learning, self.training
         panel.trainWanted.connect(training.train)
         panel.cancelWanted.connect(training.cancel)
+        panel.decisionWanted.connect(training.decide)
         panel.automaticChanged.connect(training.set_automatic)
+        panel.idleChanged.connect(training.set_idle)
         training.started.connect(panel.show_started)
         training.stepped.connect(panel.show_step)
         training.finished.connect(self._on_trained)
@@ -95,6 +97,8 @@ class Session(QObject):
         training.cancelled.connect(panel.show_cancelled)
         training.servingFailed.connect(self.problemFound)
         training.counted.connect(self._on_counted)
+        training.waitingFound.connect(panel.show_waiting)
+        training.interrupted.connect(panel.show_interrupted)
         training.championChanged.connect(self._on_champion_changed)
 
     def _connect_preparing(self) -> None:

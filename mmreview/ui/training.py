@@ -1,14 +1,15 @@
-"""Fine-tuning beside the reader: one round at a time on the learning lane, by hand or after N.
+"""Fine-tuning beside the reader: one round at a time on the learning lane.
 
-The round itself is ``services.learning``; here is when it starts, what the window is told, and
-that corrections made meanwhile start the next round once.
+A round starts by hand, after N corrections, or when nobody has read for a while. The round itself
+is ``services.learning``; here is when it starts, what the window is told, and that corrections made
+meanwhile start the next round once.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, Signal
 
@@ -20,9 +21,21 @@ from mmreview.services.desk import Desk
 from mmreview.services.learning import AUTO, TrainingOptions
 from mmreview.tasks.runner import RunnerBase
 from mmreview.tasks.task import Lane, Task
+from mmreview.ui.idle import IdleWatch
 
 #: The share of a round that is done when what its fusion reads had to be encoded first.
 _ENCODED = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What the window is told after each correction and each round."""
+
+    champion: Version | None
+    waiting: Version | None
+    since: int
+    unlearned: int
+    needed: int
 
 
 class Training(QObject):
@@ -36,8 +49,11 @@ class Training(QObject):
     cancelled = Signal()
     servingFailed = Signal(object)  # Message: another version could not be let serve
     championChanged = Signal()  # another version serves from now on
+    decided = Signal()  # a version that waited does not wait any more, and does not serve
     #: Champion Version or None, corrections since, labels that a first version still needs.
     counted = Signal(object, int, int)
+    waitingFound = Signal(object)  # the Version that waits for a reader's decision, or None
+    interrupted = Signal()  # the program ended in the middle of the last round
 
     def __init__(
         self,
@@ -55,6 +71,8 @@ class Training(QObject):
         self._after = 25
         self._since_attempt = 0
         self._has_counted = False
+        self._idle = IdleWatch(self)
+        self._idle.idled.connect(self._on_idled)
         self.began = 0.0
         self.step: TrainingStep | None = None
 
@@ -69,6 +87,14 @@ class Training(QObject):
         self._automatic, self._after = automatic, after
         self._start_if_due()
 
+    def set_idle(self, on: bool, minutes: int) -> None:
+        """Train what is unlearned when no key or mouse has been used for so many minutes."""
+        self._idle.watch(minutes if on else 0)
+
+    def _on_idled(self) -> None:
+        if self._since_attempt:
+            self.train()
+
     def note_correction(self) -> None:
         """A correction became durable: count it, and start a round if it is time."""
         self._since_attempt += 1
@@ -81,20 +107,27 @@ class Training(QObject):
             Lane.DISPLAY,
             self._found,
             key="count",
-            on_done=lambda found: self._on_counted(*found),
+            on_done=self._on_counted,
         )
 
-    def _found(self) -> tuple[Version | None, int, int]:
+    def _found(self) -> _Counted:
         learning = self._desk.learning
         champion = learning.champion()
         needed = learning.labels_needed() if champion is None else 0
-        return champion, learning.corrections_since(), needed
+        return _Counted(
+            champion, learning.waiting(), learning.corrections_since(),
+            learning.corrections_unlearned(), needed,
+        )
 
-    def _on_counted(self, champion: Version | None, since: int, needed: int) -> None:
+    def _on_counted(self, found: _Counted) -> None:
+        self.counted.emit(found.champion, found.since, found.needed)
+        self.waitingFound.emit(found.waiting)
         if not self._has_counted:  # what an earlier session left unlearned counts as well
             self._has_counted = True
-            self._since_attempt = max(self._since_attempt, since)
-        self.counted.emit(champion, since, needed)
+            self._since_attempt = max(self._since_attempt, found.unlearned)
+            if self._desk.learning.interrupted and not self.is_running:
+                self.interrupted.emit()
+                self._start_if_due()
 
     def train(self) -> None:
         """Start a round now, unless one runs."""
@@ -123,7 +156,8 @@ class Training(QObject):
             on_failed=self._on_failed,
             on_cancelled=self._on_cancelled,
         )
-        self.started.emit(searching)
+        if self.is_running:  # it may have ended at once
+            self.started.emit(searching)
 
     def _round(self, options: TrainingOptions) -> Generator[TrainingStep, None, Version]:
         """A round. Where its fusion reads more than is encoded (parts of images and reports),
@@ -160,17 +194,26 @@ class Training(QObject):
         """Let a version serve by the reader's decision."""
         self._serve(lambda: self._desk.learning.promote(number, actor=self._reader()))
 
+    def decide(self, number: int, accept: bool) -> None:
+        """A waiting version serves, or is refused, by the reader's decision."""
+        self._serve(
+            lambda: self._desk.learning.decide(number, accept=accept, actor=self._reader())
+        )
+
     def rollback(self) -> None:
         """Let the version before serve again; corrections stay."""
         self._serve(lambda: self._desk.learning.rollback(actor=self._reader()))
 
-    def _serve(self, act: Callable[[], ChampionChanged]) -> None:
+    def _serve(self, act: Callable[[], ChampionChanged | None]) -> None:
         self._runner.submit(
             Lane.COMMIT, act, on_done=self._on_served, on_failed=self._on_serve_failed
         )
 
-    def _on_served(self, _: ChampionChanged) -> None:
-        self.championChanged.emit()
+    def _on_served(self, changed: ChampionChanged | None) -> None:
+        if changed is not None:
+            self.championChanged.emit()
+        else:
+            self.decided.emit()
         self.count()
 
     def _on_serve_failed(self, error: Exception) -> None:

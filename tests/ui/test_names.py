@@ -106,6 +106,8 @@ def test_the_versions_dialog_has_the_promised_buttons(qtbot):
 def test_tab_reaches_every_part_from_left_to_right_and_comes_round(window):
     for action in window.acts.actions._actions.values():
         assert action.objectName()
+    window.page.learning.set_automatic(True, 25)
+    window.page.learning.set_idle(True, 5)
     window.page.findings.setFocus()
     seen = []
     for _ in range(80):
@@ -120,7 +122,7 @@ def test_tab_reaches_every_part_from_left_to_right_and_comes_round(window):
     else:
         pytest.fail(f"tab does not come round: {seen}")
     for part in ("worklistSearch", "worklist", "imageView", "reportView", "lambdaSlider",
-                 "trainButton", "automaticAfter"):
+                 "trainButton", "automaticAfter", "idleMinutes"):
         assert part in seen
     order = [seen.index(part) for part in ("worklistSearch", "worklist", "imageView", "reportView")]
     assert order == sorted(order)

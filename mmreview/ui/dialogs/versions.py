@@ -29,6 +29,7 @@ class VersionsDialog(Dialog):
     """The versions, newest first; a person can let another one serve."""
 
     promoteWanted = Signal(int)
+    refuseWanted = Signal(int)
     rollbackWanted = Signal()
 
     def __init__(self, parent: QWidget | None) -> None:
@@ -50,12 +51,15 @@ class VersionsDialog(Dialog):
         self._promote = self.button("promoteButton", tr("ui.versions.promote"))
         self._promote.setToolTip(tr("ui.versions.promote.tip"))
         self._promote.clicked.connect(self._on_promote_clicked)
+        self._refuse = self.button("refuseButton", tr("ui.learning.refuse"))
+        self._refuse.setToolTip(tr("ui.learning.refuse_tip"))
+        self._refuse.clicked.connect(self._on_refuse_clicked)
         self._rollback = self.button("rollbackButton", tr("ui.versions.rollback"))
         self._rollback.setToolTip(tr("ui.versions.rollback.tip"))
         self._rollback.clicked.connect(self.rollbackWanted)
         close = self.button("closeButton", tr("ui.dialog.close"), primary=True)
         close.clicked.connect(self.accept)
-        self.add_buttons(close, aside=(self._promote, self._rollback))
+        self.add_buttons(close, aside=(self._promote, self._refuse, self._rollback))
         self.resize(230 * UNIT, 100 * UNIT)
         self._on_selected()
 
@@ -113,6 +117,8 @@ class VersionsDialog(Dialog):
         self._promote.setEnabled(
             self._writable and chosen is not None and chosen.role is not Role.CHAMPION
         )
+        waits = chosen is not None and chosen.role is Role.CHALLENGER
+        self._refuse.setEnabled(self._writable and waits)
         self._rollback.setEnabled(
             self._writable and serving is not None and serving.parent is not None
         )
@@ -121,6 +127,11 @@ class VersionsDialog(Dialog):
         chosen = self._selected()
         if chosen is not None:
             self.promoteWanted.emit(chosen.id)
+
+    def _on_refuse_clicked(self) -> None:
+        chosen = self._selected()
+        if chosen is not None:
+            self.refuseWanted.emit(chosen.id)
 
     def changeEvent(self, event: QEvent) -> None:
         """Cells carry colours: give them those of the theme that is on."""
@@ -178,6 +189,8 @@ def _colour(version: Version, column: str) -> QColor:
         return colours.bad if column in ("role", "verdict") else colours.muted
     if column in _MODALITIES:
         return colours.modality(column)
-    if version.role is Role.CHAMPION or column == "id":
+    if version.role is Role.CHAMPION or column == "id" or (
+        version.role is Role.CHALLENGER and column == "role"
+    ):
         return colours.text
     return colours.muted

@@ -40,6 +40,8 @@ Floats = NDArray[np.float64]
 SPREADS = (0.1, 0.3, 1.0, 3.0, 10.0)
 #: A finding with fewer labels of either kind gets its prior instead of a head.
 LEAST = 3
+#: An uncertain label draws a head this far from even odds to the finding's usual ones.
+_TO_USUAL = np.float32(0.5)
 _SEARCH_ROWS = 1500
 _SEARCH_FINDINGS = 8
 _SEARCH_FOLDS = 3
@@ -74,7 +76,9 @@ class Lesson:
     """What one head learns from: (n, width) features with ``present`` rows, (n, findings) targets
     and teaching weights, (n,) folds. ``blocks`` are the widths of the features' blocks, in order;
     none is one block. ``weighing`` says how each is weighed; none is all alike. ``marked`` features
-    are values and then marks that each is there."""
+    are values and then marks that each is there. ``soft`` are (n, findings) weights of labels that
+    are uncertain, 0 elsewhere: there a fit is drawn halfway between the finding's usual log-odds
+    and even ones, and nothing else counts them."""
 
     features: Array
     present: NDArray[np.bool_]
@@ -85,6 +89,7 @@ class Lesson:
     blocks: tuple[int, ...] = ()
     marked: bool = False
     weighing: tuple[Weighing, ...] = ()
+    soft: Array | None = None
 
     @property
     def slices(self) -> list[slice]:
@@ -113,7 +118,8 @@ def fit_head(
     what is found is multiplied by ``freedom``. ``start`` are the parent's heads (all rows first,
     then folds), fitted without the same folds' groups; ``shelf`` may hold what the round before
     prepared."""
-    rows = np.flatnonzero(lesson.present & (lesson.weights > 0).any(axis=1))
+    soft = np.zeros_like(lesson.weights) if lesson.soft is None else lesson.soft
+    rows = np.flatnonzero(lesson.present & (lesson.weights + soft > 0).any(axis=1))
     width, findings = lesson.features.shape[1], lesson.targets.shape[1]
     held_out = np.full((len(lesson.features), findings), np.nan)
     weights = lesson.weights[rows]
@@ -125,11 +131,11 @@ def fit_head(
     folds = lesson.folds[rows]
     layout = lesson.layout(seed=seed)
     ready = yield from (shelf or Shelf()).prepare(lesson.features, rows, layout)
-    targets, weights = targets[:, taught], weights[:, taught]
+    targets, weights, soft = targets[:, taught], weights[:, taught], soft[rows][:, taught]
     if spread is None:
         found = yield from _search(ready, targets, weights, folds, layout.shares, seed)
         spread = found * freedom
-    columns = _columns(targets, weights, folds, lesson.fold_count)
+    columns = _columns(targets, weights, soft, folds, lesson.fold_count)
     warm = None
     if start is not None and len(start) == 1 + lesson.fold_count:
         warm = _warm(start, ready.standard, taught, layout)
@@ -212,21 +218,28 @@ def _mean_of(parts: Sequence[Solution], shares: Floats) -> Solution:
 
 
 def _columns(
-    targets: Array, weights: Array, folds: NDArray[np.int8], fold_count: int
+    targets: Array, weights: Array, soft: Array, folds: NDArray[np.int8], fold_count: int
 ) -> Columns:
-    """All rows first, then without each fold. The blocks' widths make the strengths."""
-    parts, outside = [weights], [np.zeros_like(weights)]
+    """All rows first, then without each fold. The blocks' widths make the strengths. Uncertain
+    labels train only: the intercept's prior and the held-out loss don't know them."""
+    parts, drawn, outside = [weights], [soft], [np.zeros_like(weights)]
     for fold in range(fold_count):
         inside = (folds == fold)[:, None]
         parts.append(np.where(inside, 0, weights))
+        drawn.append(np.where(inside, 0, soft))
         outside.append(np.where(inside, weights, 0))
     stacked = np.hstack(parts)
     repeated = np.tile(targets, (1, 1 + fold_count))
+    prior = _log_odds(repeated, stacked)
+    if soft.any():
+        stacked += np.hstack(drawn)
+        between = 1 / (1 + np.exp(-_TO_USUAL * prior))
+        repeated = np.where(np.tile(soft > 0, (1, 1 + fold_count)), between, repeated)
     return Columns(
         targets=repeated,
         weights=stacked,
         strengths=np.zeros(stacked.shape[1], np.float32),
-        prior=_log_odds(repeated, stacked),
+        prior=prior,
         held_out=np.hstack(outside),
     )
 

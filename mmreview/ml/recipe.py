@@ -141,6 +141,7 @@ def lesson_of(samples: Samples, modality: str, folds: NDArray[np.int8]) -> Lesso
         blocks=samples.blocks.get(modality, ()),
         marked=modality in samples.marked,
         weighing=samples.weighing.get(modality, ()),
+        soft=samples.doubting(modality),
     )
 
 

@@ -150,3 +150,31 @@ def test_the_next_round_prepares_nothing(lesson, monkeypatch):
     again = replace(lesson, features=lesson.features.copy())
     second, _ = run(fit_head(again, seed=0, spread=1.0, shelf=shelf))
     np.testing.assert_array_equal(first.heads[0].weights, second.heads[0].weights)
+
+
+def test_uncertain_labels_draw_a_head_between_and_nothing_else(lesson):
+    plain, without = run(fit_head(lesson, seed=0, spread=1.0))
+    doubted = lesson.weights * (np.arange(len(lesson.features)) % 4 == 1)[:, None]
+    firm = replace(lesson, weights=lesson.weights - doubted)
+    alone, _ = run(fit_head(firm, seed=0, spread=1.0))
+    soft, traces = run(fit_head(replace(firm, soft=doubted * 0.25), seed=0, spread=1.0))
+    rows = doubted[:, 0] > 0
+    usual = np.log(firm.targets[firm.weights[:, 0] > 0].mean(axis=0))
+    usual -= np.log(1 - firm.targets[firm.weights[:, 0] > 0].mean(axis=0))
+
+    def distance(fit):
+        return np.abs(fit.heads[0].logits(lesson.features[rows]) - usual / 2).mean()
+
+    assert distance(soft) < distance(alone)
+    assert distance(soft) < distance(plain)
+    assert traces[0].held_out_loss < without[0].held_out_loss + 0.2
+    none = replace(firm, soft=np.zeros_like(doubted))
+    same, _ = run(fit_head(none, seed=0, spread=1.0))
+    np.testing.assert_array_equal(same.heads[0].weights, alone.heads[0].weights)
+
+
+def test_uncertain_labels_alone_teach_nothing(lesson):
+    nothing = replace(lesson, weights=np.zeros_like(lesson.weights), soft=lesson.weights)
+    fitted, _ = run(fit_head(nothing, seed=0, spread=1.0))
+    assert not fitted.heads[0].taught.any()
+    assert np.isnan(fitted.held_out).all()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mmreview.services.auditing import Auditing
     from mmreview.services.desk import ImportSource
     from mmreview.services.importing import Importing, ImportReport
+    from mmreview.services.insights import LoopInsights
+    from mmreview.services.learning import Learning
     from mmreview.store.engine import Store
 
 #: Who signs the events that no person made.
@@ -170,11 +172,7 @@ def furnish(
     _join_modalities(store, features)
     folder, cases, events, versions = store.folder, store.cases, store.events, store.versions
     predicting = Predicting(
-        cases=cases,
-        versions=versions,
-        scores=store.scores,
-        features=features,
-        trainer=trainer,
+        cases=cases, versions=versions, scores=store.scores, features=features, trainer=trainer,
         folder=folder,
     )
     learning = Learning(
@@ -205,6 +203,7 @@ def furnish(
         propagating=Propagating(cases=cases, events=events, likeness=likeness),
         exporting=Exporting(cases=cases, events=events, folder=folder),
         auditing=_auditing(store, trainer),
+        insights=_insights(store, trainer, learning),
         import_source=_importer(importing, lambda: _join_modalities(store, features)),
         describe_model=features.describe,
         close=store.close,
@@ -221,6 +220,15 @@ def _auditing(store: Store, trainer: Trainer) -> Auditing:
         trainer=trainer,
         trail_problems=lambda: verify_trail(store),
         folder=store.folder,
+    )
+
+
+def _insights(store: Store, trainer: Trainer, learning: Learning) -> LoopInsights:
+    from mmreview.services.insights import LoopInsights
+
+    return LoopInsights(
+        cases=store.cases, events=store.events, versions=store.versions, trainer=trainer,
+        learning=learning, folder=store.folder,
     )
 
 

@@ -65,11 +65,12 @@ class Attempt:
     opinion on audit cases, low, high), ``ece`` its calibration error there and ``ece_perfect``
     what a perfect model would show (low, high); None where there are no audit labels.
     ``difference`` is the gate's log-loss against the champion, negative is better, with its
-    bounds where the gate told them. ``served`` says that it has served at some time."""
+    bounds where the gate told them. ``outcome`` is ``accepted``, ``refused`` or ``waiting`` (for a
+    reader's act); ``served`` says that it has served at some time."""
 
     version: int
     at: str
-    accepted: bool
+    outcome: str
     served: bool
     reason: str
     params: Mapping[str, Any]

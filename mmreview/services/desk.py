@@ -17,6 +17,7 @@ from mmreview.domain.progress import Progress
 from mmreview.services.auditing import Auditing
 from mmreview.services.exporting import Exporting
 from mmreview.services.importing import ImportReport
+from mmreview.services.insights import LoopInsights
 from mmreview.services.learning import Learning
 from mmreview.services.predicting import Predicting
 from mmreview.services.propagating import Propagating
@@ -73,6 +74,7 @@ class Desk:
     propagating: Propagating
     exporting: Exporting
     auditing: Auditing
+    insights: LoopInsights
     import_source: ImportSource
     describe_model: Callable[[], Mapping[str, Any]]
     close: Callable[[], None]

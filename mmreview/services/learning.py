@@ -8,7 +8,7 @@ registered with its event, and the acts of a person: decide, promote, roll back.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -331,6 +331,19 @@ class Learning:
             partial.write_text(json.dumps(found), encoding="utf-8")
             partial.replace(request.parent_folder / _CURVE)
         return found
+
+    def control_arm(
+        self, *, read: Mapping[str, Sequence[int]]
+    ) -> Generator[Progress, None, dict[str, Any]]:
+        """What the queue saves against drawing at random (see ``ports.Trainer``), by models made
+        as the serving version is. Keeps nothing.
+
+        Raises:
+            TooFewToCompare: too few cases were read.
+        """
+        champion, seen = self._versions.champion(), self._events.last_seq()
+        request = self._snapshot(TrainingOptions(), champion, seen)
+        return (yield from self._trainer.control_arm(request, read=read))
 
     def curve(self) -> dict[str, Any] | None:
         """The serving version's learning curve, if it was measured."""

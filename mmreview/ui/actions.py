@@ -70,7 +70,8 @@ MENUS: dict[str, tuple[Act, ...]] = {
     ),
     "model": (
         Act("train", ("Ctrl+T",), "write"), Act("cancel_training", ("Ctrl+.",)),
-        Act("versions", ("Ctrl+Shift+V",)), Act("model", ("Ctrl+Shift+M",)), Act("search_model"),
+        Act("versions", ("Ctrl+Shift+V",)), Act("model", ("Ctrl+Shift+M",)),
+        Act("insights", ("Ctrl+Shift+I",)), Act("search_model"),
         Act("train_unlabelled", (), "write"),
     ),
     "help": (

@@ -20,6 +20,7 @@ from mmreview.tasks.task import Lane
 from mmreview.translation import languages, tr
 from mmreview.ui import theme
 from mmreview.ui.actions import Actions
+from mmreview.ui.insight_acts import open_insights
 from mmreview.ui.model_acts import open_model, open_versions
 from mmreview.ui.page_acts import page_slots
 
@@ -71,6 +72,7 @@ class WindowActs(QObject):
                 "cancel_training": lambda: window.session and window.session.training.cancel(),
                 "versions": lambda: open_versions(window),
                 "model": lambda: open_model(window),
+                "insights": lambda: open_insights(window),
                 "search_model": lambda: open_model(window, page="tried"),
                 "near_duplicates": lambda: window.session and window.session.look_for_alike(),
                 "keys": self.show_keys,

@@ -26,6 +26,7 @@ from mmreview.domain.progress import TrainingStep
 from mmreview.domain.versions import Role, Version
 from mmreview.translation import tr
 from mmreview.ui import theme
+from mmreview.ui.insight_line import InsightLine
 from mmreview.ui.learning_curves import LearningCurves
 from mmreview.ui.text_line import TextButton, TextLine, ThinProgress
 from mmreview.ui.theme import UNIT
@@ -93,6 +94,7 @@ class LearningPanel(QWidget):
         self._detail.setObjectName("learningDetail")
         self._curves = LearningCurves(self)
         self._curves.hide()
+        self.insight = InsightLine(self)
         self._promote = self._button("promote", lambda: self._decide(True))
         self._refuse = self._button("refuse", lambda: self._decide(False))
         self._train = self._button("train", self.trainWanted.emit)
@@ -129,6 +131,7 @@ class LearningPanel(QWidget):
         layout.addWidget(self._left)
         layout.addWidget(self._middle, 1)
         layout.addWidget(self._curves)
+        layout.addWidget(self.insight)
         buttons = QHBoxLayout()
         buttons.setSpacing(2 * UNIT)
         for widget in (
@@ -203,9 +206,9 @@ class LearningPanel(QWidget):
 
     def clear(self) -> None:
         """No project is open, or another one: nothing runs and nothing has ended yet."""
-        self._end()
         self._curves.clear()
-        self._draw_curves()
+        self._end()
+        self.insight.clear()
         self.show_waiting(None)
         self._told, self._told_serving, self._told_refused = False, None, None
         self.show_model(None, 0)
@@ -279,8 +282,10 @@ class LearningPanel(QWidget):
         return tr("ui.learning.training_version", version=number)
 
     def _draw_curves(self) -> None:
-        wanted = self._training or self._waiting is None  # a decision needs the room
-        self._curves.setVisible(wanted and not self._collapsed and not self._curves.is_empty)
+        drawn = self._training and not self._curves.is_empty
+        room = not self._collapsed and (drawn or self._waiting is None)  # a decision needs it
+        self._curves.setVisible(room and drawn)
+        self.insight.setVisible(room and not drawn)
         if not self._curves.isHidden():
             self._curves.draw()
 
@@ -321,11 +326,10 @@ class LearningPanel(QWidget):
             self._told_serving = self._told_refused = None
 
     def _end(self) -> None:
-        if self._training:
-            self._draw_curves()
         self._timer.stop()
         self._step = None
         self._show_training(False)
+        self._draw_curves()
 
     def _show_training(self, training: bool) -> None:
         self._training = training

@@ -114,6 +114,7 @@ class MainWindow(QMainWindow):
             self._page.caseOpened.connect(self._on_case_opened)
             self._page.worklist.importWanted.connect(self.acts.import_cases)
             self._page.learning.versionsWanted.connect(lambda: open_versions(self))
+            self._page.learning.insight.clicked.connect(self.acts.actions["insights"].trigger)
             self.memory.restore_page(self._page)
             self.memory.follow_page(self._page)
         return self._page

@@ -20,6 +20,7 @@ from mmreview.tasks.runner import RunnerBase
 from mmreview.tasks.task import Lane, Task
 from mmreview.translation import tr
 from mmreview.ui import learning_curves
+from mmreview.ui.measuring import Measuring
 from mmreview.ui.near_duplicates import NearDuplicates
 from mmreview.ui.preparing import Preparing
 from mmreview.ui.review_page import ReviewPage
@@ -62,6 +63,7 @@ class Session(QObject):
         self.saving = Saving(runner, desk.reviewing, self)
         self.training = Training(runner, desk, reader, self)
         self.preparing = Preparing(runner, desk, opener, self)
+        self.measuring = Measuring(runner, desk, self.training, self)
         self.alike = NearDuplicates(
             runner, desk, banner=page.banner, reader=reader, window=page.window(), parent=self
         )
@@ -100,6 +102,8 @@ class Session(QObject):
         training.waitingFound.connect(panel.show_waiting)
         training.interrupted.connect(panel.show_interrupted)
         training.championChanged.connect(self._on_champion_changed)
+        self.measuring.summarised.connect(panel.insight.show_summary)
+        self.saving.readSaved.connect(lambda *_: self.measuring.note_read())
 
     def _connect_preparing(self) -> None:
         self.preparing.modelServed.connect(self._on_model_served)
@@ -122,6 +126,8 @@ class Session(QObject):
         self._page.set_desk(self.desk, self.saving)
         self.preparing.serve()
         self.training.count()
+        self.measuring.automatic = background and not info.read_only
+        self.measuring.summarise()
         self._describe()
         if background and not info.read_only:
             self._runner.submit(Lane.INTERACTIVE, learning_curves.warm_up)

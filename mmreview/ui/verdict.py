@@ -62,3 +62,11 @@ def taught_unlabelled(version: Version) -> str:
     mean, low, high = (f"{value:+.4f}".replace("-", "−") for value in told["difference"])
     code = "unlabelled.used" if told["used"] else "unlabelled.unused"
     return tr(code, count=told["cases"], difference=mean, low=low, high=high)
+
+
+def compared(found: Mapping[str, Any]) -> str:
+    """What the comparison of the queue with the control arm came to, as a sentence."""
+    params = dict(found["params"])
+    if "auroc" in params:
+        params["auroc"] = fraction(float(params["auroc"]), 3)
+    return tr(found["verdict"], **params)

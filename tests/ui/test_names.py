@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from mmreview.domain.findings import READER_STATES, State
 from mmreview.ui.dialogs.importing import ImportDialog
+from mmreview.ui.dialogs.insights import InsightsDialog
 from mmreview.ui.dialogs.model import ModelDialog
 from mmreview.ui.dialogs.new_project import NewProjectDialog
 from mmreview.ui.dialogs.versions import VersionsDialog
@@ -87,6 +88,7 @@ def test_no_object_name_stands_for_two_widgets(window):
 @pytest.mark.parametrize("make", [
     lambda: ImportDialog(None),
     lambda: VersionsDialog(None),
+    lambda: InsightsDialog(None),
     lambda: ModelDialog(None),
     lambda: NewProjectDialog(None, folder="x", schemas=("test",)),
 ])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QTableWidget, QTableWidgetItem, QWidget
+from PySide6.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from mmreview.translation import tr
 from mmreview.ui import theme
@@ -50,6 +50,12 @@ class Sheet:
             item.setTextAlignment(_alignment(column))
             item.setToolTip(tr(f"{column.code}.tip"))
             self.table.setHorizontalHeaderItem(at, item)
+
+    def widen(self, at: int) -> None:
+        """Give what room there is to this column, so that numbers stand together."""
+        header = self.table.horizontalHeader()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(at, QHeaderView.ResizeMode.Stretch)
 
     def show_rows(self, rows: Sequence[Sequence[Cell]]) -> None:
         """Show these rows instead of what is there."""

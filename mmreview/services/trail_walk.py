@@ -1,0 +1,198 @@
+"""The trail, read once from its beginning: who worked when, what was read and what changed.
+
+``services.insights`` keeps one walk of a project and lets it go on from where it was, so that what
+a thousand events said is not read again when the next one comes.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from mmreview.domain.findings import State
+from mmreview.domain.insights import Pace, Share
+from mmreview.domain.reads import Event, EventKind
+
+#: Seconds between two acts of a reader above which there was a pause.
+PAUSE = 300.0
+#: Seconds of work below which nobody's pace is told.
+LEAST_WORK = 60.0
+#: Judgements below which a share has no interval, and the normal quantile of 95 %.
+_LEAST_JUDGED, _Z = 10, 1.96
+_ACTS = (EventKind.CORRECTION, EventKind.UNDO, EventKind.READ_COMMITTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One committed read. ``states`` and ``imported`` map findings to what was said at its end,
+    and by the import (unset ones are left out)."""
+
+    seq: int
+    case: str
+    reader: str
+    stage: str
+    version: int | None
+    states: Mapping[str, str]
+    imported: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    seq: int
+    at: datetime
+    kind: str
+
+
+class TrailWalk:
+    """What the events so far amount to. ``take`` reads on; safe from any thread."""
+
+    def __init__(self) -> None:
+        self.reads: list[Read] = []
+        self.served: set[int] = set()
+        self._seq = 0
+        self._lock = threading.Lock()
+        self._acts: dict[str, list[_Act]] = {}
+        self._undone: set[int] = set()
+        self._before: dict[str, dict[str, str]] = {}
+        self._set: list[int] = []
+        self._taken_back: list[int] = []
+
+    @property
+    def lock(self) -> threading.Lock:
+        """Held while the walk goes on or is counted."""
+        return self._lock
+
+    @property
+    def seq(self) -> int:
+        """The last event it knows."""
+        return self._seq
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Read on; ``events`` begin after ``seq``."""
+        for event in events:
+            self._seq = event.seq
+            if event.kind in _ACTS:
+                self._take_act(event)
+            elif event.kind in (EventKind.VERSION_PROMOTED, EventKind.VERSION_ROLLED_BACK):
+                self.served.add(int(event.data["version"]))
+
+    def _take_act(self, event: Event) -> None:
+        data = event.data
+        if event.kind == EventKind.CORRECTION:
+            # What a case had before its first correction came with the import.
+            self._before.setdefault(event.case, {}).setdefault(data["finding"], data["before"])
+        elif event.kind == EventKind.UNDO:
+            self._undone.add(data["undoes"])
+        else:
+            self.reads.append(self._read(event, data))
+        if "implied_by" in data:  # one press of a key is one act
+            return
+        if event.kind == EventKind.CORRECTION:
+            self._set.append(event.seq)
+        elif event.kind == EventKind.UNDO:
+            self._taken_back.append(event.seq)
+        at = datetime.fromisoformat(event.at)
+        self._acts.setdefault(event.actor, []).append(_Act(event.seq, at, event.kind))
+
+    def _read(self, event: Event, data: Mapping[str, object]) -> Read:
+        said = data["states"]
+        assert isinstance(said, dict)
+        version = data.get("version")
+        return Read(
+            seq=event.seq,
+            case=event.case,
+            reader=event.actor,
+            stage=event.stage,
+            version=version if isinstance(version, int) else None,
+            states=_set(said),
+            imported=_set({**said, **self._before.get(event.case, {})}),
+        )
+
+    def first_reads(self) -> dict[str, int]:
+        """The first committed read of each case: its id and the event, in order of reading."""
+        found: dict[str, int] = {}
+        for read in self.reads:
+            found.setdefault(read.case, read.seq)
+        return found
+
+    def corrections_through(self, seq: int) -> int:
+        """How many corrections held after event ``seq``."""
+        return bisect_right(self._set, seq) - bisect_right(self._taken_back, seq)
+
+    # --- pace -----------------------------------------------------------------------------------
+
+    def paces(self) -> tuple[Pace, ...]:
+        """All readers and days, then each reader, then each day."""
+        names = sorted(self._acts)
+        spans = {name: list(self._spans(name)) for name in names}
+        everything = [span for found in spans.values() for span in found]
+        days = sorted({span.day for span in everything})
+        return (
+            _pace("", "", everything),
+            *(_pace(name, "", spans[name]) for name in names),
+            *(_pace("", day, [s for s in everything if s.day == day]) for day in days),
+        )
+
+    def _spans(self, reader: str) -> Iterator[_Span]:
+        """Each act of a reader with the seconds of work that led to it; the first after a pause
+        has none that anybody knows."""
+        acts = self._acts[reader]
+        yield self._span(acts[0], None)
+        for before, act in pairwise(acts):
+            seconds = (act.at - before.at).total_seconds()
+            yield self._span(act, seconds if 0.0 <= seconds <= PAUSE else None)
+
+    def _span(self, act: _Act, seconds: float | None) -> _Span:
+        corrects = act.kind == EventKind.CORRECTION and act.seq not in self._undone
+        reads = act.kind == EventKind.READ_COMMITTED
+        return _Span(act.at.date().isoformat(), seconds, corrects, reads)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    day: str
+    seconds: float | None
+    corrects: bool
+    reads: bool
+
+
+def _set(states: Mapping[str, str]) -> dict[str, str]:
+    return {name: state for name, state in states.items() if state != State.UNSET}
+
+
+def _pace(reader: str, day: str, spans: Sequence[_Span]) -> Pace:
+    """Rates count the acts whose time is known: an act after a pause has work behind it that
+    nobody measured."""
+    timed = [span for span in spans if span.seconds is not None]
+    seconds = sum(span.seconds or 0.0 for span in timed)
+    known = seconds >= LEAST_WORK
+    hours = seconds / 3600
+    return Pace(
+        reader=reader,
+        day=day,
+        reads=sum(span.reads for span in spans),
+        corrections=sum(span.corrects for span in spans),
+        hours=hours,
+        corrections_per_hour=sum(span.corrects for span in timed) / hours if known else None,
+        reads_per_hour=sum(span.reads for span in timed) / hours if known else None,
+    )
+
+
+def share(counts: Iterable[tuple[int, int]]) -> Share:
+    """A share from (changed, judged) of each case. Judgements of one case go together: the
+    interval is Wilson's (1927) with as many judgements as their scatter over cases is worth."""
+    pairs = [(changed, judged) for changed, judged in counts if judged]
+    changed, judged = (sum(pair[at] for pair in pairs) for at in (0, 1))
+    if judged < _LEAST_JUDGED or len(pairs) < 2:
+        return Share(changed, judged)
+    p, cases = changed / judged, len(pairs)
+    scatter = sum((c - p * j) ** 2 for c, j in pairs) * cases / (cases - 1) / judged**2
+    alike = p * (1 - p) / judged  # the scatter of judgements that have nothing to do with another
+    worth = p * (1 - p) / max(scatter, alike) if 0 < p < 1 else float(cases)
+    middle = (p + _Z**2 / (2 * worth)) / (1 + _Z**2 / worth)
+    reach = _Z / (1 + _Z**2 / worth) * (p * (1 - p) / worth + _Z**2 / (4 * worth**2)) ** 0.5
+    return Share(changed, judged, max(0.0, middle - reach), min(1.0, middle + reach))

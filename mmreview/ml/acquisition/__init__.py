@@ -1,8 +1,8 @@
 """The acquisition policies by name: which cases of a pool to have read next.
 
 ``services.queueing`` asks ``PolicyRegistry.rank`` (the port ``domain.acquisition``); a policy is a
-function from a ``Pool`` to choices, written as a generator so that it can be cancelled. To join,
-write one in a file of its own, with its source, and give it a line here.
+module whose ``rank`` goes from a ``Pool`` to choices, as a generator, so that it can be cancelled.
+To join, write one in a file of its own, with its source, and give it a line here.
 """
 
 from __future__ import annotations
@@ -14,16 +14,41 @@ from mmreview.domain.acquisition import AcquisitionRequest, PolicyNotFound
 from mmreview.domain.progress import Progress
 from mmreview.domain.queues import Choice
 from mmreview.domain.versions import Version
-from mmreview.ml.acquisition.entropy import entropy
-from mmreview.ml.acquisition.margin import margin
+from mmreview.ml.acquisition import (
+    badge,
+    bald,
+    conflict,
+    coreset,
+    entropy,
+    hybrid,
+    label_error,
+    margin,
+    random,
+    rare,
+    typicality,
+    wrong_pair,
+)
 from mmreview.ml.acquisition.pool import Pool
-from mmreview.ml.acquisition.random import random
 from mmreview.ml.predictor import BundlePredictor
 from mmreview.ml.samples import CachedFeatures
 
 Policy = Callable[[Pool], Generator[Progress, None, list[Choice]]]
 
-POLICIES: dict[str, Policy] = {policy.__name__: policy for policy in (random, entropy, margin)}
+#: The default first.
+POLICIES: dict[str, Policy] = {
+    "hybrid": hybrid.rank,
+    "random": random.rank,
+    "entropy": entropy.rank,
+    "margin": margin.rank,
+    "bald": bald.rank,
+    "coreset": coreset.rank,
+    "badge": badge.rank,
+    "typicality": typicality.rank,
+    "conflict": conflict.rank,
+    "rare": rare.rank,
+    "label_error": label_error.rank,
+    "wrong_pair": wrong_pair.rank,
+}
 
 
 class PolicyRegistry:

@@ -21,7 +21,7 @@ from mmreview.ml.acquisition.questions import Questions, asked, mean
 Floats = NDArray[np.floating]
 
 
-def entropy(pool: Pool) -> Generator[Progress, None, list[Choice]]:
+def rank(pool: Pool) -> Generator[Progress, None, list[Choice]]:
     """The cases with the largest mean entropy; the reason names the least sure finding."""
     findings = pool.predictor.findings
     questions = asked(len(findings), pool.predictor.models[0].groups)

@@ -29,7 +29,7 @@ RARENESS = 0.5
 MOST_WEIGHT = 5.0
 
 
-def margin(pool: Pool) -> Generator[Progress, None, list[Choice]]:
+def rank(pool: Pool) -> Generator[Progress, None, list[Choice]]:
     """The cases with the smallest weighted margin; the reason names what decided it."""
     findings = pool.predictor.findings
     questions = asked(len(findings), pool.predictor.models[0].groups)

@@ -21,6 +21,7 @@ from mmreview.domain.errors import Message
 from mmreview.domain.predictions import ScoreTable
 from mmreview.domain.progress import Progress
 from mmreview.ml import device as devices
+from mmreview.ml.calibration import sigmoid
 from mmreview.ml.encoders.card import PARTS
 from mmreview.ml.model import Opinions
 from mmreview.ml.predictor import BundlePredictor
@@ -61,12 +62,21 @@ class Block:
         assert self._predictor is not None
         return self._predictor.models[0].opinions(self.features, self.present)
 
-    @property
+    @cached_property
     def fused(self) -> NDArray[np.float64]:
         """(n, findings) fused probabilities; NaN where there is no opinion."""
-        return self.opinions.probabilities["fused"]
+        return sigmoid(self.opinions.log_odds)
 
     @property
+    def members(self) -> list[Array]:
+        """The fused probabilities by the model of each fold; by the whole one where a version has
+        none."""
+        assert self._predictor is not None
+        models = self._predictor.models[1:] or self._predictor.models
+        opinions = (model.opinions(self.features, self.present) for model in models)
+        return [sigmoid(each.log_odds).astype(np.float32) for each in opinions]
+
+    @cached_property
     def scores(self) -> ScoreTable:
         """Opinions, conflicts and wrong pairs."""
         assert self._predictor is not None

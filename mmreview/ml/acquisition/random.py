@@ -17,7 +17,7 @@ from mmreview.ml.acquisition.choosing import best, choices
 from mmreview.ml.acquisition.pool import Pool
 
 
-def random(pool: Pool) -> Generator[Progress, None, list[Choice]]:
+def rank(pool: Pool) -> Generator[Progress, None, list[Choice]]:
     """Equally likely cases, whatever is known of them."""
     yield Progress("progress.acquire", 0, len(pool))
     lots = drawn(pool.keys, seed=pool.request.seed)

@@ -38,6 +38,7 @@ from mmreview.ml.label_errors import suspects
 from mmreview.ml.learning_curve import learning_curve
 from mmreview.ml.lineage import lineage, origins
 from mmreview.ml.model import Model
+from mmreview.ml.old_labels import change_on_old_labels
 from mmreview.ml.pairing import PairEvidence, described, learn_pairs
 from mmreview.ml.plans import HeadPlan
 from mmreview.ml.predictor import BundlePredictor
@@ -137,6 +138,12 @@ class FusionTrainer:
             suspects(samples, fitted, request.findings, seed=request.seed),
             lambda _: TrainingStep("training.phase.measuring", 0.96),
         )
+        if ancestor is not None and request.parent_table is not None:
+            measured["old_labels"] = change_on_old_labels(
+                samples, fitted, ancestor, request.parent_table, request.findings,
+                seed=request.seed,
+            )
+            yield TrainingStep("training.phase.measuring", 0.97)
         if found is not None:
             measured["search"] = found.table
         if tried is not None:

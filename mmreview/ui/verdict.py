@@ -41,6 +41,25 @@ def measured_on(gate: Mapping[str, Any]) -> str:
     return tr("ui.learning.on_cross_validation", count=cases)
 
 
+def on_old_labels(version: Version) -> str:
+    """What the round did to the labels that the version before it knew; empty where that was not
+    measured."""
+    rows = dict(version.metrics.get("old_labels") or {})
+    if not rows:
+        return ""
+    gaps = {finding: row["difference"][0] for finding, row in rows.items()}
+    worst = max(gaps, key=lambda finding: gaps[finding])
+    lost = [finding for finding, row in rows.items() if row["difference"][1] > 0]
+    mean = _signed(sum(gaps.values()) / len(gaps))
+    if lost:
+        return tr("ui.versions.old_labels_lost", mean=mean, findings=", ".join(lost))
+    return tr("ui.versions.old_labels", mean=mean, finding=worst, worst=_signed(gaps[worst]))
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−") if round(value, 3) else "0.000"
+
+
 def verdict(version: Version) -> str:
     """What the gate said of it; empty where it said nothing. One that serves though it was refused
     does so by a person's decision."""

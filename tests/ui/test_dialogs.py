@@ -380,6 +380,37 @@ def test_the_model_page_tells_how_sure_its_measures_are(opened, dark):
     assert "AUROC of .712" in said
 
 
+def test_the_change_on_old_labels_is_shown_and_a_loss_is_red(opened, dark):
+    fused = {"positives": 30, "n": 1200, "auroc": 0.81, "intervals": {}}
+    serving = make_version(2, Role.CHAMPION, auroc={"fused": 0.81}, reason="gate.first", count=7)
+    serving.metrics.update({
+        "macro": {"fused": fused},
+        "per_finding": {"Edema": {"fused": fused, "image": fused}, "Mass": {"fused": fused}},
+        "old_labels": {
+            "Edema": {"difference": [0.0124, 0.0021, 0.02]},
+            "Mass": {"difference": [-0.0031, -0.01, 0.002]},
+        },
+    })
+    dialog = opened(ModelDialog(None))
+    dialog.show_versions([serving])
+    table = dialog.findChild(QTableWidget, "modelTable")
+    last = table.columnCount() - 1
+    assert not table.isColumnHidden(last)
+    assert [table.item(row, last).text() for row in range(4)] == [
+        "", "+.012 (+.002 – +.020)", "", "−.003 (−.010 – +.002)",
+    ]
+    assert table.item(1, last).foreground().color() == dark.bad
+    assert table.item(3, last).foreground().color() == dark.muted
+    listed = opened(VersionsDialog(None))
+    listed.show_versions([serving])
+    assert "worse for certain: Edema" in " ".join(visible_texts(listed))
+    serving.metrics["old_labels"]["Edema"]["difference"][1] = -0.002
+    listed.show_versions([serving])
+    assert "Edema gained least (+0.012)" in " ".join(visible_texts(listed))
+    dialog.show_versions([make_version(1, Role.CHAMPION, auroc={"fused": 0.8})])
+    assert table.isColumnHidden(last)
+
+
 def test_a_version_from_before_the_intervals_shows_its_means(opened):
     dialog = opened(ModelDialog(None))
     dialog.show_versions([make_version(1, Role.CHAMPION, auroc={"fused": 0.8, "image": 0.7})])

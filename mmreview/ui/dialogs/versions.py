@@ -16,7 +16,7 @@ from mmreview.ui import theme
 from mmreview.ui.dialogs.dialog import Dialog, Well, note
 from mmreview.ui.dialogs.table import SERVES, quiet_table
 from mmreview.ui.theme import UNIT
-from mmreview.ui.verdict import verdict
+from mmreview.ui.verdict import on_old_labels, verdict
 
 _COLUMNS = (
     "id", "role", "parent", "corrections", "fused", "image", "text", "clinical", "made", "verdict"
@@ -113,7 +113,10 @@ class VersionsDialog(Dialog):
     def _on_selected(self) -> None:
         chosen = self._selected()
         serving = next((v for v in self._versions if v.role is Role.CHAMPION), None)
-        self._said.setText(verdict(chosen) if chosen is not None else tr("ui.versions.none"))
+        said = tr("ui.versions.none")
+        if chosen is not None:
+            said = " ".join(part for part in (verdict(chosen), on_old_labels(chosen)) if part)
+        self._said.setText(said)
         self._promote.setEnabled(
             self._writable and chosen is not None and chosen.role is not Role.CHAMPION
         )

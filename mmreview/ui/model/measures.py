@@ -21,7 +21,9 @@ _MEASURES = (
     "ap", "f1", "brier", "ece", "ece_perfect", "ece_adaptive", "ece_adaptive_perfect", "log_loss",
     "precision", "recall", "specificity_at_90", "accuracy",
 )
-_COLUMNS = ("finding", "opinion", "labels", "auroc", "interval", "fused_less", *_MEASURES)
+_COLUMNS = (
+    "finding", "opinion", "labels", "auroc", "interval", "fused_less", *_MEASURES, "old_labels"
+)
 Row = tuple[str, str, Mapping[str, Any]]
 
 
@@ -50,6 +52,8 @@ class MeasuresPage(QWidget):
     def show_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Show a version's metrics."""
         self._metrics = metrics
+        without = not metrics.get("old_labels")  # a first version has none
+        self.sheet.table.setColumnHidden(_COLUMNS.index("old_labels"), without)
         self._groups.show_rows(metrics.get("exclusive") or ())
         self._pairs.setText(_pairs(metrics.get("pairs") or {}))
         self._fill()
@@ -89,6 +93,11 @@ def _rows(metrics: Mapping[str, Any], only: str) -> list[Row]:
         **(metrics.get("per_finding") or {}),
         **({tr("ui.model.together"): together} if together else {}),
     }
+    # What the round did to the labels that the version before it knew, beside the fused opinion.
+    for finding, row in (metrics.get("old_labels") or {}).items():
+        found = groups.get(finding) or {}
+        if "fused" in found:
+            groups[finding] = {**found, "fused": {**found["fused"], "old_labels": row}}
     if only:
         groups = {name: found for name, found in groups.items() if name == only}
     return [
@@ -99,8 +108,11 @@ def _rows(metrics: Mapping[str, Any], only: str) -> list[Row]:
 
 
 def _cells(row: Row) -> list[Cell]:
-    """An opinion has its colour; a fused opinion that is proved worse is red; the rest is quiet."""
+    """An opinion has its colour; a fused opinion that is proved worse, than another or than the
+    version before on what that knew, is red; the rest is quiet."""
     finding, opinion, measures = row
+    old = (measures.get("old_labels") or {}).get("difference")
+    lost = old is not None and old[1] > 0
     ahead = (measures.get("difference") or {}).get("auroc")
     labels = measures.get("positives"), measures.get("n")
     worse = ahead is not None and ahead[2] < 0
@@ -112,6 +124,7 @@ def _cells(row: Row) -> list[Cell]:
         Cell(between((measures.get("intervals") or {}).get("auroc"))),
         Cell(difference(ahead), "bad" if worse else "muted"),
         *(Cell(share(measures.get(name))) for name in _MEASURES),
+        Cell(difference(old), "bad" if lost else "muted"),
     ]
 
 

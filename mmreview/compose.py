@@ -168,6 +168,7 @@ def furnish(
     from mmreview.services.propagating import Propagating
     from mmreview.services.queueing import Queueing
     from mmreview.services.reviewing import Reviewing
+    from mmreview.services.suspicions import Suspicions
 
     _join_modalities(store, features)
     folder, cases, events, versions = store.folder, store.cases, store.events, store.versions
@@ -194,7 +195,8 @@ def furnish(
         events=events,
         preferences=store.preferences,
         reviewing=Reviewing(
-            cases=cases, events=events, predicting=predicting, folder=folder, queue=store.queue
+            cases=cases, events=events, predicting=predicting, folder=folder, queue=store.queue,
+            suspicions=Suspicions(store.versions),
         ),
         predicting=predicting,
         learning=learning,

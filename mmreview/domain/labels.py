@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mmreview.domain.cases import Partition
+    from mmreview.domain.reads import FindingState
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,12 @@ class LabelTable:
             return value[list(rows)] if hasattr(value, "shape") else value
 
         return replace(self, **{f.name: taken(getattr(self, f.name)) for f in fields(self)})
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A label that is worth a second look: the state that ``held`` when a model that has not seen
+    the patient gave it no more than ``confidence`` (0 to 1)."""
+
+    held: FindingState
+    confidence: float

@@ -117,6 +117,12 @@ class Predicting:
         return predictor is not None and not set(self.modalities) <= set(predictor.modalities)
 
     @property
+    def version(self) -> int | None:
+        """The number of the version that answers now, None while there is none."""
+        predictor = self._predictor
+        return None if predictor is None else predictor.version
+
+    @property
     def modalities(self) -> tuple[str, ...]:
         """The modalities that the project's cases are encoded by."""
         return self._features.modalities

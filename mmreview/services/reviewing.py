@@ -7,19 +7,21 @@ reader's stage allows; every mutation is one event, durable when the call return
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mmreview.domain.cases import Case, Partition, ReadStatus, WorklistRow
 from mmreview.domain.changes import ReadCommitted, StateChanged
 from mmreview.domain.errors import Message
 from mmreview.domain.findings import FindingSchema, State
+from mmreview.domain.labels import Suspect
 from mmreview.domain.ports import CaseStore, EventStore, QueueStore
 from mmreview.domain.predictions import Prediction
 from mmreview.domain.reads import Correction, Event, EventKind, FindingState, NewEvent, Stage
 from mmreview.domain.streams import NEUTRAL, Stream
 from mmreview.services.predicting import Predicting
 from mmreview.services.repeats import Repeats
+from mmreview.services.suspicions import Suspicions
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class CaseView:
     status is the message code that says why (no model yet, not encoded yet, audit reading).
     ``states`` holds the findings that have a state; ``image_paths`` are absolute. A ``repeat`` is
     read a second time, without opinions and without what is known of it (see ``repeats``).
+    ``suspects`` are the findings whose label is worth a second look, from the model's stage on.
     """
 
     case: Case
@@ -40,6 +43,7 @@ class CaseView:
     prediction_status: Message
     stage: Stage = Stage.MODEL
     repeat: bool = False
+    suspects: Mapping[str, Suspect] = field(default_factory=dict)
 
 
 class Reviewing:
@@ -53,12 +57,14 @@ class Reviewing:
         predicting: Predicting,
         folder: Path,
         queue: QueueStore | None = None,
+        suspicions: Suspicions | None = None,
     ) -> None:
         self._cases = cases
         self._events = events
         self._predicting = predicting
         self._folder = folder
         self._queue = queue
+        self._suspicions = suspicions
         self.repeats = Repeats(cases=cases, events=events)
 
     @property
@@ -83,15 +89,20 @@ class Reviewing:
             row = replace(row, conflict=None, priority=None, reason=NEUTRAL)
         else:
             prediction, status = self._opinion(case) if predict else (None, PENDING)
+        states = self._known(case, repeat=repeat)
+        suspects: Mapping[str, Suspect] = {}
+        if self._suspicions is not None and not blind:
+            suspects = self._suspicions.of(self._predicting.version, key, states)
         return CaseView(
             case=case,
             row=row,
             image_paths=tuple(self._folder / image.path for image in case.images),
-            states=self._known(case, repeat=repeat),
+            states=states,
             prediction=prediction,
             prediction_status=status,
             stage=Stage.REPORT if blind else Stage.MODEL,
             repeat=repeat,
+            suspects=suspects,
         )
 
     def _known(self, case: Case, *, repeat: bool) -> Mapping[str, FindingState]:

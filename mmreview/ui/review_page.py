@@ -89,6 +89,7 @@ class ReviewPage(QWidget):
         self.worklist.searchChanged.connect(self.reading.report.highlight)
         self.findings.stateChosen.connect(self._on_state_chosen)
         self.findings.basisChosen.connect(self._on_basis_chosen)
+        self.findings.confirmed.connect(self._on_confirmed)
         self.findings.selectionChanged.connect(lambda _: self._show_value_parts())
         self.bar.undoWanted.connect(self.undo)
         self.bar.nextWanted.connect(lambda: self.open_next(commit=False))
@@ -246,7 +247,9 @@ class ReviewPage(QWidget):
             self.reading.image.set_picture(0, loaded.picture)
         self.reading.report.show_report(case.id, case.report)
         self.reading.report.values.show_values(case.clinical)
-        self.findings.show_case(self._states(view), view.prediction, view.prediction_status)
+        self.findings.show_case(
+            self._states(view), view.prediction, view.prediction_status, suspects=view.suspects
+        )
         if is_another and self._desk is not None:
             self.findings.select(self._first_finding or self._desk.info.schema.names[0])
             self._first_finding = ""
@@ -349,6 +352,10 @@ class ReviewPage(QWidget):
         elif self._may_write() and self._is_shown:  # it goes with the state that follows
             self._next_basis[finding] = Basis(basis)
             self.findings.set_state(replace(held, basis=Basis(basis)))
+
+    def _on_confirmed(self, finding: str) -> None:
+        held = self._held(finding)  # the same state, by this reader: it is not suspected again
+        self._correct(finding, held.state, held.basis)
 
     def _held(self, finding: str) -> FindingState:
         empty = FindingState(finding=finding, state=State.UNSET)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QW
 from mmreview.domain.cases import IMAGE, TEXT
 from mmreview.domain.errors import Message
 from mmreview.domain.findings import Basis, FindingSchema, State
+from mmreview.domain.labels import Suspect
 from mmreview.domain.predictions import Prediction
 from mmreview.domain.reads import FindingState
 from mmreview.translation import tr
@@ -30,6 +31,7 @@ class FindingsPanel(QWidget):
 
     stateChosen = Signal(str, str)  # finding, state
     basisChosen = Signal(str, str)  # finding, basis
+    confirmed = Signal(str)  # finding: its suspect label is right
     selectionChanged = Signal(str)  # finding
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -84,6 +86,7 @@ class FindingsPanel(QWidget):
         for row in self._rows:
             row.stateClicked.connect(self._on_state_clicked)
             row.basisClicked.connect(self._on_basis_clicked)
+            row.confirmWanted.connect(self._on_confirm_wanted)
             row.pressed.connect(self._on_row_pressed)
             row.moveWanted.connect(self.move)
             row.heightChanged.connect(self._place)
@@ -109,12 +112,16 @@ class FindingsPanel(QWidget):
         states: Mapping[str, FindingState],
         prediction: Prediction | None,
         status: Message,
+        *,
+        suspects: Mapping[str, Suspect] | None = None,
     ) -> None:
-        """Show another case: its states, and its opinions or why there are none."""
+        """Show another case: its states, its opinions or why there are none, and the labels that
+        are worth a second look."""
         self._begin()
         for row in self._rows:
             row.set_unsaved(False)
             row.set_state(states.get(row.finding.name))
+            row.set_suspect((suspects or {}).get(row.finding.name))
         self._show_prediction(prediction, status)
         self._count()
         self._end()
@@ -242,6 +249,10 @@ class FindingsPanel(QWidget):
 
     def _on_basis_clicked(self, basis: str) -> None:
         self.basisChosen.emit(self.sender().finding.name, basis)
+
+    def _on_confirm_wanted(self) -> None:
+        self.setFocus()  # the button that had it goes
+        self.confirmed.emit(self.sender().finding.name)
 
     def _on_row_pressed(self) -> None:
         row = self.sender()

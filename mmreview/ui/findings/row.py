@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from mmreview.domain.cases import CLINICAL, IMAGE, TEXT
 from mmreview.domain.findings import ExclusiveGroup, Finding, State
+from mmreview.domain.labels import Suspect
 from mmreview.domain.predictions import FindingPrediction
 from mmreview.domain.reads import FindingState
 from mmreview.translation import tr
@@ -38,6 +39,7 @@ from mmreview.ui.findings.bars import (
 )
 from mmreview.ui.findings.group_heading import draw_bracket
 from mmreview.ui.findings.measures import MARGIN, measures
+from mmreview.ui.findings.second_look import SecondLook
 from mmreview.ui.findings.state_control import BasisControl, StateControl
 from mmreview.ui.theme import UNIT
 from mmreview.ui.wording import fraction, modality, moment, percent, signed
@@ -54,6 +56,7 @@ class FindingRow(QWidget):
 
     stateClicked = Signal(str)
     basisClicked = Signal(str)
+    confirmWanted = Signal()
     pressed = Signal()
     moveWanted = Signal(int)
     heightChanged = Signal()
@@ -77,6 +80,8 @@ class FindingRow(QWidget):
         self._basis = BasisControl(finding.name, self)
         self._basis.basisClicked.connect(self.basisClicked)
         self._basis.hide()
+        self.second_look = SecondLook(finding.name, self)
+        self.second_look.confirmed.connect(self.confirmWanted)
         self._place()
 
     def set_group(self, group: ExclusiveGroup) -> None:
@@ -101,8 +106,29 @@ class FindingRow(QWidget):
 
     def set_state(self, state: FindingState | None) -> None:
         """Show the state that holds, None for none."""
+        doubted = self.is_suspect
         self._state = state or self._unset
         self._show_state()
+        self._show_second_look(doubted)
+
+    @property
+    def is_suspect(self) -> bool:
+        """True while the label on the screen is worth a second look."""
+        return self.second_look.doubts(self._state)
+
+    def set_suspect(self, suspect: Suspect | None) -> None:
+        """Offer the label for a second look, None for no reason to."""
+        doubted = self.is_suspect
+        self.second_look.set_suspect(suspect)
+        self._show_second_look(doubted)
+
+    def _show_second_look(self, before: bool) -> None:
+        if self.is_suspect == before:
+            return
+        self.second_look.setVisible(self.is_selected and self.is_suspect)
+        self._place()
+        self.heightChanged.emit()
+        self.update()
 
     def set_unsaved(self, unsaved: bool) -> None:
         """Mark the state on the screen as not durable, or as durable again."""
@@ -167,6 +193,7 @@ class FindingRow(QWidget):
             self.is_selected = selected
             self.control.set_tab_stop(selected)
             self._basis.setVisible(selected)
+            self.second_look.setVisible(selected and self.is_suspect)
             self._show_bars()
             self._place()
             self.update()
@@ -181,6 +208,7 @@ class FindingRow(QWidget):
         """Let states be set, or not (a read-only project)."""
         self.control.setEnabled(enabled)
         self._basis.setEnabled(enabled)
+        self.second_look.set_enabled(enabled)
 
     # --- where it stands --------------------------------------------------------------------------
 
@@ -193,6 +221,7 @@ class FindingRow(QWidget):
             height += self._split_lines * sizes.line + 2 if self._has_split else 0
             height += sizes.line + 2 if doubt_sentence(self._opinion) else 0
             height += self._box_height + UNIT if self.has_conflict else 0
+            height += self.second_look.height_needed() if self.is_suspect else 0
             height += sizes.control + 2
         return height
 
@@ -220,7 +249,10 @@ class FindingRow(QWidget):
         self._split.setGeometry(MARGIN, top, right - MARGIN, _SPLIT)
         if self.is_selected:
             x = MARGIN + sizes.label
-            self._basis.move(x, self.height_needed() - _PAD - self._basis.height())
+            bottom = self.height_needed() - _PAD - self._basis.height()
+            self._basis.move(x, bottom)
+            look = self.second_look.height_needed()
+            self.second_look.setGeometry(MARGIN, bottom - look, right - MARGIN, look)
 
     def resizeEvent(self, _: QResizeEvent) -> None:
         """Follow the panel's width."""
@@ -260,6 +292,8 @@ class FindingRow(QWidget):
         lines = [f"{finding.name}{short}: {state}", self.provenance()]
         if self.has_conflict:
             lines.append(self.conflict_sentence())
+        if self.is_suspect:
+            lines.append(self.second_look.sentence())
         split = split_sentence(self._opinion, exclusive=self._split.exclusive)
         lines += [split, doubt_sentence(self._opinion)]
         return "\n".join(line for line in lines if line)
@@ -324,7 +358,7 @@ class FindingRow(QWidget):
         mark_width = 0.0
         if mark:
             mark_width = sizes.small_metrics.horizontalAdvance(mark) + UNIT
-            mark_width += 0 if self._unsaved else 10
+            mark_width += 10 if self._has_bolt else 0
         name = sizes.title_metrics.elidedText(self.finding.name, _ELLIPSIS, room - mark_width)
         painter.setFont(sizes.title)
         painter.setPen(colours.text)
@@ -333,20 +367,30 @@ class FindingRow(QWidget):
             return
         x = MARGIN + sizes.title_metrics.horizontalAdvance(name) + 2 * UNIT
         x = min(x, MARGIN + room - mark_width + UNIT)
-        if not self._unsaved:
+        if self._has_bolt:
             bolt = QRectF(x, _PAD + sizes.control / 2 - 5, 8, 10)
             theme.draw_bolt(painter, bolt, colours.conflict)
             x += 10
         painter.setFont(sizes.small)
-        painter.setPen(colours.bad if self._unsaved else colours.conflict)
+        calm = colours.muted if self.is_suspect else colours.conflict
+        painter.setPen(colours.bad if self._unsaved else calm)
         painter.drawText(QRectF(x, _PAD, mark_width + 4, sizes.control), _LEFT, mark)
 
+    @property
+    def _has_bolt(self) -> bool:
+        """Whether the mark beside the name is that of a conflict."""
+        return not self._unsaved and not self.is_suspect
+
     def _mark(self) -> str:
-        """What stands beside the name: not saved before anything else, then the conflict (in bits;
-        the selected row says it in words)."""
+        """What stands beside the name: not saved before anything else, then a second look, then the
+        conflict (in bits); the selected row says both in words."""
         if self._unsaved:
             return tr("ui.findings.unsaved")
-        if self.has_conflict and not self.is_selected and self._opinion is not None:
+        if self.is_selected:
+            return ""
+        if self.is_suspect:
+            return self.second_look.mark()
+        if self.has_conflict and self._opinion is not None:
             return fraction(self._opinion.conflict or 0.0)
         return ""
 

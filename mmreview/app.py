@@ -20,6 +20,8 @@ from mmreview.translation import set_language
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
+    from mmreview.domain.simulations import Simulation
+    from mmreview.services.desk import ProjectInfo
     from mmreview.ui.main_window import MainWindow
 
 #: How long a picture waits for the case to be drawn before it is taken as it is.
@@ -243,3 +245,28 @@ def qt_facts() -> dict[str, Any]:
         "display": has_display(),
         "missing": missing_for_display() if has_display() else "",
     }
+
+
+def draw_saving(found: Simulation, project: ProjectInfo, out: Path, *, theme: str) -> None:
+    """Draw the label-saving curves of a simulation offscreen into the PNG ``out``, at twice the
+    size of a window's pixels.
+
+    Raises:
+        MmreviewError: Qt cannot be loaded.
+    """
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    application = _application()
+    from PySide6.QtGui import QPixmap
+
+    from mmreview.ui import theme as look
+    from mmreview.ui.model.saving_plot import SavingPlot
+
+    look.apply(application, theme)
+    plot = SavingPlot()
+    plot.resize(plot.sizeHint())
+    plot.show_simulation(found, project=project.name, synthetic=project.synthetic)
+    picture = QPixmap(plot.size() * 2)
+    picture.setDevicePixelRatio(2.0)
+    plot.render(picture)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(str(out), "PNG")

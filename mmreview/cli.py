@@ -381,6 +381,36 @@ def queue(
         console.result(payload, lambda: table(heads, rows))
 
 
+@cli.command()
+def simulate(
+    project: ProjectArgument,
+    policy: Annotated[str, typer.Option(help="Names, joined by commas.")] = "margin",
+    seeds: Annotated[int, typer.Option(min=1, max=26, help="How often, on other patients.")] = 5,
+    noise: Annotated[
+        float, typer.Option(min=0, max=0.5, help="How often the reader says a finding wrongly.")
+    ] = 0.0,
+    batch: Annotated[int, typer.Option(min=1, help="Cases read between two rounds.")] = 20,
+    budget: Annotated[int, typer.Option(min=1, help="Cases read in all.")] = 400,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A folder for picture, tables and finished runs.")
+    ] = None,
+    theme: Annotated[str, typer.Option(help="dark or light picture.")] = "light",
+    as_json: JsonOption = False,
+) -> None:
+    """How many labels a policy saves: replay the known ones as a reader, against random."""
+    from mmreview.domain.simulations import SimulationOptions
+    from mmreview.simulation import names_of, saving_table
+    from mmreview.simulation import simulate as run_simulation
+
+    with opened_desk(project, as_json=as_json, stores=False) as (console, desk):
+        options = SimulationOptions(
+            names_of(policy), seeds=seeds, noise=noise, batch=batch, budget=budget
+        )
+        folder = out or Path(f"{desk.info.name}-simulation")
+        found, payload = run_simulation(console, desk, options, out=folder, theme=theme)
+        console.result(payload, lambda: saving_table(found) + "\n" + str(folder))
+
+
 def _version(version: Version) -> dict[str, Any]:
     return {
         "id": version.id,

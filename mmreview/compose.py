@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mmreview.services.importing import Importing, ImportReport
     from mmreview.services.insights import LoopInsights
     from mmreview.services.learning import Learning
+    from mmreview.services.simulating import Simulating
     from mmreview.store.engine import Store
 
 #: Who signs the events that no person made.
@@ -202,6 +203,7 @@ def furnish(
         learning=learning,
         queueing=Queueing(cases=cases),
         acquisition=acquisition,
+        simulating=_simulating(store, features, trainer, likeness, acquisition),
         propagating=Propagating(cases=cases, events=events, likeness=likeness),
         exporting=Exporting(cases=cases, events=events, folder=folder),
         auditing=_auditing(store, trainer),
@@ -209,6 +211,36 @@ def furnish(
         import_source=_importer(importing, lambda: _join_modalities(store, features)),
         describe_model=features.describe,
         close=store.close,
+    )
+
+
+def _simulating(
+    store: Store, features: Features, trainer: Trainer, likeness: Likeness,
+    acquisition: Acquisition,
+) -> Simulating:
+    """Simulations in scratch projects that share the features, and nothing else."""
+    from mmreview.ml.yardstick import Yardstick
+    from mmreview.services.simulating import Bench, Simulating
+    from mmreview.store.engine import create_store
+
+    def scratch(folder: Path) -> Bench:
+        made = create_store(folder, store.cases.schema)
+        made.preferences.set(CLINICAL, store.preferences.get(CLINICAL, False))
+        desk = furnish(
+            made, features=features, trainer=trainer, likeness=likeness, acquisition=acquisition
+        )
+        return Bench(
+            cases=desk.cases,
+            reviewing=desk.reviewing,
+            learning=desk.learning,
+            acquisition=acquisition,
+            folder=made.folder,
+            load=lambda version: trainer.load(version, made.folder / version.folder),
+            close=desk.close,
+        )
+
+    return Simulating(
+        cases=store.cases, scratch=scratch, policies=acquisition.policies, yardstick=Yardstick()
     )
 
 

@@ -521,6 +521,28 @@ class Trainer(Protocol):
         ...
 
 
+class Yardstick(Protocol):
+    """Who is held out of a simulated reading, and how good a version is on them."""
+
+    def hold_out(
+        self, groups: tuple[str, ...], targets: NDArray[np.float32], *, share: float, seed: int
+    ) -> NDArray[np.bool_]:
+        """(n,) whether a case is held out: about ``share`` of all, whole patient groups."""
+        ...
+
+    def findings(
+        self, targets: NDArray[np.float32], held_out: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """(findings,) which have enough labels of either kind on either side to be measured."""
+        ...
+
+    def macro_auroc(
+        self, truth: NDArray[np.float32], probabilities: NDArray[np.float64] | None
+    ) -> float:
+        """The mean AUROC of (n, findings) probabilities; one half without any."""
+        ...
+
+
 class ImageDecoder(Protocol):
     """Guarded decoding of an image file to grey or colour pixels (``imaging`` implements it)."""
 

@@ -1,4 +1,4 @@
-"""What a simulated reading brings: macro AUROC against cases read, policy by policy, and the saving.
+"""What a simulated reading brings: macro AUROC against cases read by policy, and what that saves.
 
 ``services.simulating`` makes the curves, the command and the window show them, and
 ``tests/benchmarks/label_saving.py`` counts by the same rules. A *label* that is spent is one case
@@ -17,9 +17,10 @@ from typing import Any
 RANDOM = "random"
 #: The share of the full-data macro AUROC that is to be reached.
 TARGET = 0.95
-#: Half-widths of a 95 % interval in standard errors, by degrees of freedom (Student's t).
+#: Half-widths of a 95 % interval in standard errors, by degrees of freedom from two on
+#: (Student's t); with one they would say next to nothing.
 _T = (
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
+    4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
     2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060,
 )
 _T_MANY = 1.96
@@ -79,7 +80,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean over seeds with its 95 % interval; no bounds with one seed."""
+    """A mean over seeds with its 95 % interval; no bounds with fewer than three."""
 
     mean: float
     low: float | None
@@ -179,8 +180,8 @@ def saving_of(needed: Sequence[float], by_chance: Sequence[float]) -> Interval:
 
 def _around(mean: float, residuals: Sequence[float]) -> Interval:
     freedom = len(residuals) - 1
-    if freedom < 1:
+    if freedom < 2:
         return Interval(mean, None, None)
     error = math.sqrt(math.fsum(r * r for r in residuals) / freedom / (freedom + 1))
-    half = error * (_T[freedom - 1] if freedom <= len(_T) else _T_MANY)
+    half = error * (_T[freedom - 2] if freedom <= len(_T) + 1 else _T_MANY)
     return Interval(mean, mean - half, mean + half)

@@ -23,6 +23,7 @@ from mmreview.services.predicting import Predicting
 from mmreview.services.propagating import Propagating
 from mmreview.services.queueing import Queueing
 from mmreview.services.reviewing import Reviewing
+from mmreview.services.simulating import Simulating
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Desk:
     learning: Learning
     queueing: Queueing
     acquisition: Acquisition
+    simulating: Simulating
     propagating: Propagating
     exporting: Exporting
     auditing: Auditing

@@ -17,7 +17,7 @@ import json
 import random
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -238,10 +238,9 @@ class Simulating:
             m: [replay.cases[row].hashes(m) for row in rows] for m in predictor.modalities
         }
         fused = predictor.score(hashes).fused
-        schema = self._cases.schema.names
-        place = {name: column for column, name in enumerate(predictor.findings)}
-        order = [place[name] for name, wanted in zip(schema, replay.measured, strict=True) if wanted]
-        return self._yardstick.macro_auroc(truth, fused[:, order])
+        names = [self._cases.schema.names[t] for t in replay.measured.nonzero()[0].tolist()]
+        columns = [predictor.findings.index(name) for name in names]
+        return self._yardstick.macro_auroc(truth, fused[:, columns])
 
 
 def spoken(
@@ -313,8 +312,6 @@ def _offered(
     except (PolicyNeedsVersion, PolicyNeedsSuspects):
         keys = []
     if len(keys) < top:  # a policy may know of no more
-        from dataclasses import replace
-
         others = yield from _ranked(bench, replace(request, policy=RANDOM, top=len(unread)), step)
         keys += [key for key in others if key not in set(keys)][: top - len(keys)]
     return keys

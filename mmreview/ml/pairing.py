@@ -46,6 +46,8 @@ _BASIS_ROWS, _AXES, _RANK = 400, 160, 40
 #: λ, as a share of the typical variance.
 _RIDGE = 0.1
 _PULL = 3.0
+#: A head is fitted again once there are this many times the pairs that there were.
+_AGAIN = 1.1
 #: A side's arrays, as a bundle names them.
 _PARTS = ("mean", "scale", "axes", "offset")
 
@@ -149,6 +151,18 @@ class PairEvidence:
         return found
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """The head of the version before, and of how many pairs it knows (0: it does not say)."""
+
+    head: PairHead | None = None
+    complete: int = 0
+
+    def serves(self, complete: int) -> bool:
+        """Whether it can go on with ``complete`` pairs: labels hardly move it."""
+        return self.head is not None and self.complete <= complete < _AGAIN * self.complete
+
+
 def tensors_of(evidence: PairEvidence) -> dict[str, NDArray]:
     """The arrays that a bundle keeps."""
     tensors: dict[str, NDArray] = {}
@@ -183,14 +197,24 @@ def evidence_of(tensors: Mapping[str, NDArray]) -> PairEvidence:
 
 def learn_pairs(
     samples: Samples, logits: Mapping[str, Floats], taught: Mapping[str, NDArray[np.bool_]],
-    folds: NDArray[np.int8], prior: Floats, *, seed: int,
+    folds: NDArray[np.int8], prior: Floats, *, seed: int, earlier: Earlier | None = None,
 ) -> Generator[None, None, PairEvidence]:
-    """All that a version can know of pairs (see ``conflict_null`` and ``fit_pairs``)."""
+    """All that a version can know of pairs (see ``conflict_null`` and ``fit_pairs``). The head of
+    the ``earlier`` version stays until there are a tenth more pairs: it stands on features."""
     rows = np.sum([samples.present[m] for m in samples.modalities], axis=0) > 1
     null = conflict_null({m: z[rows] for m, z in logits.items()}, taught)
     yield
+    if earlier is not None and earlier.serves(complete_pairs(samples)):
+        return PairEvidence(null, earlier.head)
     head = yield from fit_pairs(samples, logits, folds, prior, seed=seed)
     return PairEvidence(null, head)
+
+
+def complete_pairs(samples: Samples) -> int:
+    """How many cases have an image and a report."""
+    if not {IMAGE, TEXT} <= set(samples.modalities):
+        return 0
+    return int((samples.present[IMAGE] & samples.present[TEXT]).sum())
 
 
 def conflict_null(
@@ -263,11 +287,13 @@ def fit_pairs(
     return PairHead(image, text, weights, bias, len(rows), measured or 0.5)
 
 
-def described(evidence: PairEvidence) -> dict[str, Any]:
-    """What a version's metrics say of it: how many pairs it learned from, how well reports that
-    were swapped between patients are told (held-out AUROC), and the prior."""
+def described(evidence: PairEvidence, *, complete: int) -> dict[str, Any]:
+    """What a version's metrics say of it: how many pairs it learned from, of how many that there
+    were (``complete``), how well reports that were swapped between patients are told (held-out
+    AUROC), and the prior."""
     head = evidence.head
     return {
+        "complete": complete,
         "conflict_ranked": evidence.conflict is not None,
         "pairs": head.pairs if head else 0,
         "wrong_pair_auroc": head.measured if head else None,

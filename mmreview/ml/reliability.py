@@ -52,13 +52,11 @@ def curve(truth: Floats, probability: Floats, *, seed: int) -> list[list[float]]
     # Opinions that are the same share a bin.
     _, first, inverse = np.unique(probability[order], return_index=True, return_inverse=True)
     bins = (first * count // n)[inverse]
-    rng = np.random.default_rng(seed)
-    rows = []
-    for value in np.unique(bins):
-        inside = order[bins == value]
-        cases, mean = len(inside), float(probability[inside].mean())
-        drawn = rng.binomial(cases, mean, size=_DRAWS) / cases
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        numbers = (mean, float(truth[inside].mean()), float(low), float(high))
-        rows.append([*(round(number, _DIGITS) for number in numbers), cases])
-    return rows
+    cases = np.bincount(bins)
+    bins, cases = np.unique(bins, return_inverse=True)[1], cases[cases > 0]
+    means = np.bincount(bins, weights=probability[order]) / cases
+    present = np.bincount(bins, weights=truth[order]) / cases
+    drawn = np.random.default_rng(seed).binomial(cases, np.clip(means, 0, 1), (_DRAWS, len(cases)))
+    low, high = np.quantile(drawn / cases, [0.025, 0.975], axis=0)
+    numbers = np.round(np.column_stack([means, present, low, high]), _DIGITS).tolist()
+    return [[*each, count] for each, count in zip(numbers, cases.tolist(), strict=True)]

@@ -39,7 +39,7 @@ from mmreview.ml.learning_curve import learning_curve
 from mmreview.ml.lineage import lineage, origins
 from mmreview.ml.model import Model
 from mmreview.ml.old_labels import change_on_old_labels
-from mmreview.ml.pairing import PairEvidence, described, learn_pairs
+from mmreview.ml.pairing import Earlier, PairEvidence, complete_pairs, described, learn_pairs
 from mmreview.ml.plans import HeadPlan
 from mmreview.ml.predictor import BundlePredictor
 from mmreview.ml.prepared import Shelf
@@ -128,8 +128,7 @@ class FusionTrainer:
         measured = yield from relay(
             measuring, lambda _: TrainingStep("training.phase.measuring", 0.95)
         )
-        pairs = yield from _pairs(samples, fitted, seed=request.seed)
-        measured["pairs"] = described(pairs)
+        pairs, measured["pairs"] = yield from _pairs(samples, fitted, parent, seed=request.seed)
         measured["remarks"] = [
             *remarks(samples, fitted.models[0].heads, request.findings),
             *weight_unused(request.weight, recipe.fusion),
@@ -359,15 +358,26 @@ class FusionTrainer:
 
 
 def _pairs(
-    samples: Samples, fitted: Fitted, *, seed: int
-) -> Generator[TrainingStep, None, PairEvidence]:
-    """What the round learns of pairs, from the opinions of models that have not seen them."""
+    samples: Samples, fitted: Fitted, parent: Champion | None, *, seed: int
+) -> Generator[TrainingStep, None, tuple[PairEvidence, dict[str, Any]]]:
+    """What the round knows of pairs, from the opinions of models that have not seen them, and how
+    the card says it."""
     assert fitted.held_out is not None
     model = fitted.models[0]
     taught = {m: head.taught for m, head in model.heads.items()}
     logits = fitted.held_out.logits
-    learning = learn_pairs(samples, logits, taught, fitted.folds, model.prior, seed=seed)
-    return (yield from relay(learning, lambda _: TrainingStep("training.phase.measuring", 0.96)))
+    earlier = None
+    if parent is not None:
+        said = parent.bundle.card["metrics"].get("pairs", {})
+        earlier = Earlier(parent.bundle.pairs.head, said.get("complete", 0))
+    learning = learn_pairs(
+        samples, logits, taught, fitted.folds, model.prior, seed=seed, earlier=earlier
+    )
+    pairs = yield from relay(learning, lambda _: TrainingStep("training.phase.measuring", 0.96))
+    complete = complete_pairs(samples)
+    if earlier is not None and pairs.head is earlier.head:
+        complete = earlier.complete
+    return pairs, described(pairs, complete=complete)
 
 
 def _columns(

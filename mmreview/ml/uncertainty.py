@@ -6,6 +6,10 @@ draws, so that a difference of two opinions has an interval of its own, narrower
 is a weight for each case, and a weighted measure needs no copy of the cases: the scores are sorted
 once for all draws.
 
+With many cases a draw changes little, and what each case adds to a measure says what a draw of it
+is (the infinitesimal jackknife, Efron 1982): ``influence`` costs one sort for all draws, not one
+pass for each.
+
 An expected calibration error is never zero at a finite n, however good the model (Bröcker 2007):
 ``perfect_errors`` draws labels from the opinions themselves and says what the error would be.
 """
@@ -19,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmreview.ml.influence import influences
 from mmreview.ml.metrics import BINS, adaptive_bins, element_log_loss, equal_bins
 
 Floats = NDArray[np.float64]
@@ -29,6 +34,8 @@ _DRAWS, _FEWEST = 500, 100
 #: Weights (draws × cases) that are worked on at once at most.
 _WEIGHTS = 200_000
 _LEVEL = 0.95
+#: From so many labels on, and so many of the rarer kind, draws are followed by influence.
+_FOLLOWED, _RARER = 2000, 20
 #: Labels together above which micro rows get no intervals, and weights (draws × labels) of one.
 _MICRO, _TOGETHER = 20_000, 2_500_000
 
@@ -118,10 +125,20 @@ def add_micro_intervals(
 
 
 def perfect_errors(probability: Floats, *, seed: int) -> dict[str, float | None]:
-    """The mean calibration errors if these opinions were exactly right: labels drawn from them."""
+    """The mean calibration errors if these opinions were exactly right: labels drawn from them;
+    of many, what that comes to (a bin's gap is normal, and its mean size known)."""
     n = len(probability)
     if not n:
         return {"ece_perfect": None, "ece_adaptive_perfect": None}
+    if n >= _FOLLOWED:
+        spread = probability * (1 - probability)
+        each = {
+            "ece_perfect": equal_bins(probability), "ece_adaptive_perfect": adaptive_bins(probability)
+        }
+        return {
+            name: float(np.sqrt(2 / np.pi * np.bincount(bins, weights=spread)).sum() / n)
+            for name, bins in each.items()
+        }
     draws = int(np.clip(400_000 // n, 40, 400))
     rng = np.random.default_rng(seed)
     gaps = (probability - (rng.random((draws, n)) < probability)).astype(np.float32)
@@ -168,6 +185,9 @@ def _measures(
     truth: Floats, probability: Floats, strata: NDArray[np.integer], drawn: NDArray[np.float32]
 ) -> dict[str, Floats]:
     """(draws,) of each measure, NaN where a draw does not define it."""
+    rarer = min(int((truth > 0.5).sum()), int((truth < 0.5).sum()))
+    if len(truth) >= _FOLLOWED and rarer >= _RARER:
+        return influences(truth, probability, strata).followed(drawn)
     positive, called = truth > 0.5, probability >= 0.5
     columns = np.column_stack(
         [

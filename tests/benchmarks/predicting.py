@@ -26,7 +26,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 from projects import arguments, real_project
 
 from mmreview.compose import ProjectOpener
+from mmreview.domain.findings import State
 from mmreview.domain.ports import CaseDraft
 from mmreview.ml.cache import MappedBlockFiles
 
 _ROWS = 4096
 
 
-def synthetic_project(work: Path, cases: int) -> Path:
-    """A copy of the real project whose cases are synthetic, with features cached."""
-    folder = work / f"synthetic-{cases}.mmreview"
+def synthetic_project(work: Path, cases: int, labelled: int = 0) -> Path:
+    """A copy of the real project with as many synthetic cases, features cached. ``labelled`` of
+    them carry the labels of the real case that most of their features come from."""
+    folder = work / f"synthetic-{cases}-{labelled}.mmreview"
     if (folder / "project.sqlite").exists():
         return folder
     partial = folder.with_name(f"partial-{cases}.mmreview")
@@ -57,16 +59,25 @@ def synthetic_project(work: Path, cases: int) -> Path:
     rng = np.random.default_rng(0)
     for m in features.modalities:
         rows, known = features.matrix(m, [case.hashes(m) for case in real])
+        if not known.any():
+            continue
+        rows[~known] = rows[known][0]
         files = MappedBlockFiles(features._existing(m)._files._folder, width=rows.shape[1], card={})
         for begin in range(0, cases, _ROWS):
             numbers = range(begin, min(cases, begin + _ROWS))
-            one, two = rng.choice(rows[known], (2, len(numbers)))
+            one, two = rows[np.array(numbers) % len(real)], rng.choice(rows[known], len(numbers))
             raw = bytes.fromhex("".join(content(m, i) for i in numbers))
-            files.write(np.frombuffer(raw, "V32"), (one + two) / 2)
+            files.write(np.frombuffer(raw, "V32"), 0.7 * one + 0.3 * two)
             print(f"\r{m} {begin}", end="", file=sys.stderr, flush=True)
+    said = [
+        {name: held.state for name, held in store.states(case.key).items()} for case in real
+    ]
     for begin in range(0, cases, 1000):
         store.upsert(
-            [draft(real[i % len(real)], i) for i in range(begin, min(cases, begin + 1000))]
+            [
+                draft(real[i % len(real)], i, said[i % len(real)] if i < labelled else {})
+                for i in range(begin, min(cases, begin + 1000))
+            ]
         )
         print(f"\r{begin} cases", end="", file=sys.stderr, flush=True)
     desk.close()
@@ -79,8 +90,8 @@ def content(modality: str, number: int) -> str:
     return hashlib.sha256(f"{modality} {number}".encode()).hexdigest()
 
 
-def draft(like: Any, number: int) -> CaseDraft:
-    """A synthetic case with an image and a report."""
+def draft(like: Any, number: int, said: Mapping[str, State]) -> CaseDraft:
+    """A synthetic case with an image and a report, and what is ``said`` of it."""
     from dataclasses import replace
 
     image = replace(like.images[0], sha256=content("image", number))
@@ -88,7 +99,7 @@ def draft(like: Any, number: int) -> CaseDraft:
         id=f"synthetic-{number}", group=f"synthetic-{number}", partition=like.partition,
         images=(image,), report=like.report or "Synthetic.",
         report_sha256=content("text", number), patient_id="", accession="", study_date="",
-        metadata={}, labels={}, fingerprint=f"synthetic-{number}",
+        metadata={}, labels=said, fingerprint=f"synthetic-{number}",
     )
 
 

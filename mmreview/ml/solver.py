@@ -12,6 +12,9 @@ The method is L-BFGS (Nocedal 1980) for each column, with two changes that this 
 * the line search costs no pass over the features: margins are linear in the step, so two
   one-dimensional Newton steps on stored margins find the minimum along the direction.
 
+A column that has arrived is left where it is, and those that still move are gathered once they are
+few enough: a warm start after some corrections mostly solves the findings that were corrected.
+
 With no more rows than ``_EXACT`` the features are rotated into their own row space first, which
 is exact for L2-regularised models. Everything is plain numpy in float32: deterministic for a given
 machine and thread count, and it releases the interpreter lock, so a window stays alive beside it.
@@ -35,6 +38,11 @@ _RANK = 96
 #: Rows that they are found on.
 _SAMPLE = 192
 _MEMORY = 8
+#: A column has arrived when its next step promises less than this share of the tolerance, and those
+#: that have not are gathered when they are no more than this share of the columns.
+_ARRIVED, _GATHER = 1 / 3, 0.75
+#: Newton steps for the intercepts of a warm start at most, and the step that is small enough.
+_SETTLING, _SETTLED = 4, 1e-3
 #: Rows that are worked on at once: short enough to stop between, and to stay in the cache.
 _BLOCK = 1024
 
@@ -122,6 +130,17 @@ class Columns:
     prior: Array
     held_out: Array | None = None
 
+    def take(self, chosen: NDArray[np.intp]) -> Columns:
+        """Some of them."""
+        outside = self.held_out
+        return Columns(
+            np.ascontiguousarray(self.targets[:, chosen]),
+            np.ascontiguousarray(self.weights[:, chosen]),
+            self.strengths[chosen],
+            self.prior[chosen],
+            None if outside is None else np.ascontiguousarray(outside[:, chosen]),
+        )
+
     @cached_property
     def mass(self) -> float:
         """The sum of the training weights."""
@@ -153,10 +172,32 @@ class _State:
     rates: Array
     gradient: Array
     objective: Array
-    loss: float
-    held_out_loss: float | None
+    losses: NDArray[np.float64]
+    outside: NDArray[np.float64]
     steps: list[Array]
     changes: list[Array]
+
+    def take(self, chosen: NDArray[np.intp]) -> _State:
+        """Some of the columns."""
+        return _State(
+            *(np.ascontiguousarray(a[:, chosen]) for a in (
+                self.point, self.margins, self.rates, self.gradient
+            )),
+            *(a[chosen] for a in (self.objective, self.losses, self.outside)),
+            [a[:, chosen] for a in self.steps],
+            [a[:, chosen] for a in self.changes],
+        )
+
+    def put(self, places: NDArray[np.intp], part: _State) -> None:
+        """Where these columns have come to."""
+        if part is not self:
+            self.point[:, places], self.margins[:, places] = part.point, part.margins
+            self.tell(places, part)
+
+    def tell(self, places: NDArray[np.intp], part: _State) -> None:
+        """What is said of these columns."""
+        self.objective[places], self.losses[places] = part.objective, part.losses
+        self.outside[places] = part.outside
 
 
 def solve(
@@ -178,41 +219,74 @@ def solve(
     point[-1] = columns.prior
     if start is not None:
         point[:-1], point[-1] = design.into(start[0]), start[1]
-    state = yield from _begun(design, columns, point)
+    whole = yield from _begun(design, columns, point, warm=start is not None)
     # A warm start knows how sure its rows are already; a cold one knows the prior only.
-    rates = state.rates if start is not None else _sigmoid(columns.prior)
+    rates = whole.rates if start is not None else _sigmoid(columns.prior)
     bend = np.einsum("nc,nc->c", columns.weights, np.broadcast_to(rates * (1 - rates), (n, c)))
     curvature = np.maximum(bend, 1e-3).astype(np.float32)
     iteration = 0
-    yield _trace(state, iteration)
+    yield _trace(columns, whole, iteration)
+    state, moving, places = whole, columns, np.arange(c)  # those that are solved for, and which
     while iteration < limit:
-        direction = _direction(design, columns, state, curvature)
+        direction = _direction(design, moving, state, curvature[places])
         slope = np.einsum("kc,kc->c", direction, state.gradient)
         promised = -0.5 * slope / np.maximum(state.objective, 1e-9)
         if float(promised.max(initial=0.0)) < tolerance:
             break
+        there = np.flatnonzero(promised >= _ARRIVED * tolerance)
+        if len(there) <= _GATHER * len(places):
+            whole.put(places, state)
+            state, moving, places = state.take(there), moving.take(there), places[there]
+            direction, slope = np.ascontiguousarray(direction[:, there]), slope[there]
         iteration += 1
         along = yield from _forward(design, direction, iteration)
-        step = yield from _line_search(columns, state, direction, along, slope, iteration)
+        step = yield from _line_search(moving, state, direction, along, slope, iteration)
         before = state.gradient
         state.point = state.point + direction * step
-        yield from _advance(design, columns, state, along * step, iteration)
+        yield from _advance(design, moving, state, along * step, iteration)
         state.steps.append(direction * step)
         state.changes.append(state.gradient - before)
         del state.steps[:-_MEMORY], state.changes[:-_MEMORY]
-        yield _trace(state, iteration)
-    weights = np.ascontiguousarray(design.out_of(state.point[:-1]))
-    return Solution(weights, state.point[-1].copy(), state.margins, iteration)
+        if state is not whole:
+            whole.tell(places, state)
+        yield _trace(columns, whole, iteration)
+    whole.put(places, state)
+    weights = np.ascontiguousarray(design.out_of(whole.point[:-1]))
+    return Solution(weights, whole.point[-1].copy(), whole.margins, iteration)
 
 
-def _begun(design: Design, columns: Columns, point: Array) -> Generator[Trace, None, _State]:
-    """The state at a first point."""
+def _begun(
+    design: Design, columns: Columns, point: Array, *, warm: bool
+) -> Generator[Trace, None, _State]:
+    """The state at a first point. The intercepts of a warm one are settled first: of the blocks of
+    a head only their sum is known."""
     n, c = columns.targets.shape
-    empty = np.zeros((n, c), np.float32)
-    state = _State(point, empty, np.empty_like(empty), point, columns.prior, 0.0, None, [], [])
+    empty, none = np.zeros((n, c), np.float32), np.zeros(c)
+    state = _State(point, empty, np.empty_like(empty), point, columns.prior, none, none, [], [])
     moved = yield from _forward(design, point, 0)
+    for _ in range(_SETTLING if warm else 0):
+        shift = yield from _intercept_step(columns, moved, point[-1])
+        point[-1] += shift
+        moved += shift
+        if float(np.abs(shift).max(initial=0.0)) < _SETTLED:
+            break
     yield from _advance(design, columns, state, moved, 0)
     return state
+
+
+def _intercept_step(
+    columns: Columns, margins: Array, bias: Array
+) -> Generator[Trace, None, Array]:
+    """(c,): Newton's step of the intercepts alone."""
+    gradient, bend = (bias - columns.prior).astype(np.float64), np.ones(len(bias))
+    for block in _blocks(len(margins)):
+        rates = _sigmoid(margins[block])
+        weights = columns.weights[block]
+        gradient += np.einsum("nc,nc->c", weights, rates - columns.targets[block])
+        rates *= 1 - rates
+        bend += np.einsum("nc,nc->c", weights, rates)
+        yield Trace(0)
+    return np.clip(-gradient / bend, -1, 1).astype(np.float32)
 
 
 def _blocks(n: int) -> Iterator[slice]:
@@ -239,8 +313,7 @@ def _advance(
     gradient = np.empty_like(state.point)
     np.multiply(columns.strengths, state.point[:-1], out=gradient[:-1])
     gradient[-1] = state.point[-1] - columns.prior
-    loss = np.zeros(state.point.shape[1])
-    outside = 0.0
+    loss, outside = np.zeros(state.point.shape[1]), np.zeros(state.point.shape[1])
     for block in _blocks(len(moved)):
         margins = state.margins[block]
         margins += moved[block]
@@ -254,17 +327,15 @@ def _advance(
         state.rates[block] = rates
         loss += np.einsum("nc,nc->c", weights, losses)
         if columns.held_out is not None:
-            outside += float(np.vdot(columns.held_out[block], losses))
+            outside += np.einsum("nc,nc->c", columns.held_out[block], losses)
         residual = rates - targets
         residual *= weights
         gradient[:-1] += design.rows[block].T @ residual
         gradient[-1] += residual.sum(axis=0)
         yield Trace(iteration)
     state.gradient = gradient
-    state.loss = float(loss.sum()) / max(columns.mass, 1e-9)
-    if columns.held_out is not None:
-        state.held_out_loss = outside / max(columns.held_out_mass, 1e-9)
-    loss += 0.5 * columns.strengths * np.square(state.point[:-1]).sum(axis=0)
+    state.losses, state.outside = loss, outside
+    loss = loss + 0.5 * columns.strengths * np.square(state.point[:-1]).sum(axis=0)
     state.objective = loss + 0.5 * np.square(state.point[-1] - columns.prior)
 
 
@@ -323,6 +394,13 @@ def _sigmoid(margins: Array) -> Array:
     return np.float32(0.5) * np.tanh(np.float32(0.5) * margins) + np.float32(0.5)
 
 
-def _trace(state: _State, iteration: int) -> Trace:
-    objective = float(state.objective.sum(dtype=np.float64))
-    return Trace(iteration, state.loss, state.held_out_loss, objective)
+def _trace(columns: Columns, state: _State, iteration: int) -> Trace:
+    outside = None
+    if columns.held_out is not None:
+        outside = float(state.outside.sum()) / max(columns.held_out_mass, 1e-9)
+    return Trace(
+        iteration,
+        float(state.losses.sum()) / max(columns.mass, 1e-9),
+        outside,
+        float(state.objective.sum(dtype=np.float64)),
+    )

@@ -34,9 +34,9 @@ Array = NDArray[np.float32]
 #: Up to this many rows the features are rotated into their row space.
 _EXACT = 640
 #: Leading eigenvectors that precondition larger problems.
-_RANK = 96
+_RANK = 320
 #: Rows that they are found on.
-_SAMPLE = 192
+_SAMPLE = 640
 _MEMORY = 8
 #: A column has arrived when its next step promises less than this share of the tolerance, and those
 #: that have not are gathered when they are no more than this share of the columns.

@@ -67,7 +67,7 @@ def synthetic_project(work: Path, cases: int, labelled: int = 0) -> Path:
             numbers = range(begin, min(cases, begin + _ROWS))
             one, two = rows[np.array(numbers) % len(real)], rng.choice(rows[known], len(numbers))
             raw = bytes.fromhex("".join(content(m, i) for i in numbers))
-            files.write(np.frombuffer(raw, "V32"), 0.7 * one + 0.3 * two)
+            files.write(np.frombuffer(raw, "V32"), 0.55 * one + 0.45 * two)
             print(f"\r{m} {begin}", end="", file=sys.stderr, flush=True)
     said = [
         {name: held.state for name, held in store.states(case.key).items()} for case in real

@@ -183,9 +183,12 @@ class Learning:
         self, options: TrainingOptions, parent: Version | None, through_seq: int
     ) -> TrainingRequest:
         number = self._versions.next_id()
+        table, before = self._cases.label_table(through_seq), None
+        if parent is not None:
+            before = self._cases.label_table(parent.through_seq, like=table)
         return TrainingRequest(
             version=number,
-            table=self._cases.label_table(through_seq),
+            table=table,
             findings=self._cases.schema.names,
             schema=self._cases.schema.name,
             fusion=self._fusion(options, parent),
@@ -194,7 +197,7 @@ class Learning:
             folder=self._folder / version_folder(number),
             parent=parent,
             parent_folder=self._folder / parent.folder if parent else None,
-            parent_table=self._cases.label_table(parent.through_seq) if parent else None,
+            parent_table=before,
             families=self._families(),
             groups=self._cases.schema.groups,
             unlabelled=(

@@ -190,10 +190,13 @@ class SqlCaseStore:
         with self._database.read() as connection:
             return states_of(connection, key, self.schema, without=without)
 
-    def label_table(self, through_seq: int | None = None) -> LabelTable:
-        """The labels that hold, or held after event ``through_seq``, as one table."""
+    def label_table(
+        self, through_seq: int | None = None, *, like: LabelTable | None = None
+    ) -> LabelTable:
+        """The labels that hold, or held after event ``through_seq``, as one table; quicker beside
+        another one that was just read."""
         with self._database.read() as connection:
-            return label_table(connection, self.schema, through_seq)
+            return label_table(connection, self.schema, through_seq, like)
 
     def unlabelled_table(self, limit: int, *, seed: int) -> LabelTable:
         """Up to ``limit`` training cases that nobody has labelled (see ``ports.CaseStore``)."""

@@ -11,7 +11,7 @@ import json
 import random
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import bindparam, exists, func, or_, select
 
@@ -33,6 +33,11 @@ from mmreview.store.tables import (
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+#: Of some cases: patient groups, partitions, content hashes by modality.
+_CaseColumns: TypeAlias = tuple[
+    tuple[str, ...], tuple[Partition, ...], dict[str, tuple[tuple[str, ...], ...]]
+]
 
 #: How a state is written in ``labels.states``. Never renamed: databases outlive the code.
 LETTERS: dict[State, str] = {
@@ -142,10 +147,12 @@ _IMAGES = Query(
 
 
 def label_table(
-    connection: sqlite3.Connection, schema: FindingSchema, through_seq: int | None
+    connection: sqlite3.Connection, schema: FindingSchema, through_seq: int | None,
+    like: LabelTable | None = None,
 ) -> LabelTable:
     """The labels that hold, or held after event ``through_seq`` (import labels count as they are
-    now), of every case that has one.
+    now), of every case that has one. What is no label is taken from ``like``, another table of
+    these cases as they are now, if it has them all.
 
     A reader's *unset* takes the import's label away and is no label itself.
     """
@@ -163,7 +170,8 @@ def label_table(
     targets = np.full(letters.shape, np.nan, dtype=np.float32)
     for state, target in TRAINING_TARGETS.items():
         targets[letters == ord(LETTERS[state])] = target
-    groups, partitions, hashes = _case_columns(connection, kept.tolist())
+    known = None if like is None else _columns_of(like, kept)
+    groups, partitions, hashes = known or _case_columns(connection, kept.tolist())
     connection.execute("COMMIT")
     return LabelTable(
         keys=kept,
@@ -241,9 +249,24 @@ def _states(
     return letters, basis, by_reader, confirmed
 
 
-def _case_columns(
-    connection: sqlite3.Connection, keys: list[int]
-) -> tuple[tuple[str, ...], tuple[Partition, ...], dict[str, tuple[tuple[str, ...], ...]]]:
+def _columns_of(table: LabelTable, keys: NDArray[np.int64]) -> _CaseColumns | None:
+    """The columns of some of a table's cases; None if it lacks one of them."""
+    import numpy as np
+
+    rows = np.searchsorted(table.keys, keys)
+    if len(keys) and (rows[-1] >= len(table.keys) or (table.keys[rows] != keys).any()):
+        return None
+    if len(keys) == len(table.keys):
+        return table.groups, table.partitions, table.hashes
+    chosen = rows.tolist()
+    return (
+        tuple(table.groups[row] for row in chosen),
+        tuple(table.partitions[row] for row in chosen),
+        {m: tuple(own[row] for row in chosen) for m, own in table.hashes.items()},
+    )
+
+
+def _case_columns(connection: sqlite3.Connection, keys: list[int]) -> _CaseColumns:
     wanted = json.dumps(keys)
     rows: list[tuple[Any, ...]] = _CASES.run(connection, wanted=wanted).fetchall()
     of_images: dict[int, tuple[str, ...]] = {}

@@ -48,6 +48,24 @@ def test_a_swapped_report_is_told_from_a_matched_one(trained):
     assert result.metrics["pairs"]["wrong_pair_auroc"] > 0.85
 
 
+def test_a_pair_head_stays_until_there_are_a_tenth_more_pairs(trained):
+    world, rounds, first, result = trained
+    assert result.metrics["pairs"]["complete"] == 200
+
+    def head(version):
+        folder = rounds.folder / version.folder
+        return read(folder, version=version.id, sha256=version.sha256).pairs.head
+
+    near, said = rounds.train(world.table(rows=np.arange(215)), number=2, parent=first)
+    assert np.array_equal(head(near).image.axes, head(first).image.axes)
+    assert said.metrics["pairs"] == result.metrics["pairs"]
+    further, said = rounds.train(world.table(rows=np.arange(225)), number=3, parent=near)
+    assert not np.array_equal(head(further).image.axes, head(near).image.axes)
+    assert said.metrics["pairs"]["complete"] == said.metrics["pairs"]["pairs"] == 225
+    fewer, said = rounds.train(world.table(rows=np.arange(190)), number=4, parent=further)
+    assert said.metrics["pairs"]["complete"] == 190
+
+
 def test_pairs_of_one_patient_are_never_strangers():
     groups = np.array(["a", "a", "b", "c", "c"])
     left, right = pairing._strangers(groups, np.random.default_rng(0))

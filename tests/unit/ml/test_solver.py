@@ -83,6 +83,37 @@ def test_a_warm_start_takes_a_third_of_the_iterations_at_most():
     assert np.abs(warm.margins - again.margins).max() < 0.1
 
 
+def test_columns_that_have_arrived_are_left_where_they_are():
+    """A warm start after a correction of one finding: the others are solved already."""
+    x, columns = problem(900, 40)
+    design = Design.of(x, seed=0)
+    _, first = run(solve(design, columns, tolerance=1e-7))
+    targets = columns.targets.copy()
+    targets[:9, 1] = 1 - targets[:9, 1]
+    changed = Columns(targets, columns.weights, columns.strengths, columns.prior)
+    start = (first.weights, first.bias)
+    traces, warm = run(solve(design, changed, start=start))
+    _, cold = run(solve(design, changed, tolerance=1e-7))
+    for column in (0, 2):
+        assert np.array_equal(warm.weights[:, column], first.weights[:, column])
+    assert np.abs(warm.weights[:, 1] - first.weights[:, 1]).max() > 1e-3
+    assert np.abs(warm.margins - cold.margins).max() < 0.05
+    # The losses that are told are of all columns, whichever still move.
+    rows = columns.weights > 0
+    losses = np.log1p(np.exp(-np.where(targets > 0.5, 1, -1) * warm.margins.astype(float)))[rows]
+    assert traces[-1].loss == pytest.approx(losses.mean(), rel=1e-4)
+
+
+def test_intercepts_of_a_warm_start_are_settled_first():
+    """Of the blocks of a head only the sum of their intercepts is known."""
+    x, columns = problem(900, 40)
+    design = Design.of(x, seed=0)
+    _, first = run(solve(design, columns, tolerance=1e-7))
+    _, warm = run(solve(design, columns, start=(first.weights, first.bias + 0.8)))
+    assert warm.iterations == 0
+    assert np.abs(warm.bias - first.bias).max() < 0.02
+
+
 def test_one_kind_of_label_only_stays_finite():
     x, columns = problem(60, 20)
     ones = Columns(np.ones((60, 3), "f"), np.ones((60, 3), "f"), columns.strengths, columns.prior)

@@ -145,6 +145,20 @@ def test_the_label_table_joins_import_and_readers(filled, correct):
     assert (table.targets.dtype, table.basis.dtype) == (np.float32, np.int8)
 
 
+def test_a_table_beside_another_one_says_the_same(filled, correct):
+    correct(2, "Edema", A)
+    now = filled.cases.label_table()
+    for through in (None, 0):
+        alone, beside = (filled.cases.label_table(through, like=like) for like in (None, now))
+        assert beside.keys.tolist() == alone.keys.tolist()
+        assert (beside.groups, beside.partitions) == (alone.groups, alone.partitions)
+        assert beside.hashes == alone.hashes
+        np.testing.assert_array_equal(beside.targets, alone.targets)
+    past = filled.cases.label_table(0)  # it lacks a case of today's
+    assert len(past.keys) < len(now.keys)
+    assert filled.cases.label_table(like=past).groups == now.groups
+
+
 def test_the_label_table_of_the_past(filled, correct, reviewing):
     first = correct(1, "Edema", A).seq
     second = correct(1, "Edema", U).seq

@@ -43,8 +43,8 @@ LEAST = 3
 #: An uncertain label draws a head this far from even odds to the finding's usual ones.
 _TO_USUAL = np.float32(0.5)
 #: From so many rows on a warm start ends when it promises a fall by ten times the usual share: the
-#: next round goes on from where it ends. On 9,000 cases (25 corrections) no finding's AUROC moved by
-#: more than .0005 by that, the mean by less than .0001, in two thirds of the time.
+#: next round goes on from where it ends. On 9,000 cases (25 corrections) no finding's AUROC moved
+#: by more than .0005 by that, the mean by less than .0001, in two thirds of the time.
 _MANY, _NEARLY = 2000, 3e-4
 #: The share of its objective by which a step must promise a fall to be taken.
 _ENOUGH = 3e-5

@@ -133,7 +133,8 @@ def perfect_errors(probability: Floats, *, seed: int) -> dict[str, float | None]
     if n >= _FOLLOWED:
         spread = probability * (1 - probability)
         each = {
-            "ece_perfect": equal_bins(probability), "ece_adaptive_perfect": adaptive_bins(probability)
+            "ece_perfect": equal_bins(probability),
+            "ece_adaptive_perfect": adaptive_bins(probability),
         }
         return {
             name: float(np.sqrt(2 / np.pi * np.bincount(bins, weights=spread)).sum() / n)

@@ -62,7 +62,7 @@ def test_a_pair_head_stays_until_there_are_a_tenth_more_pairs(trained):
     further, said = rounds.train(world.table(rows=np.arange(225)), number=3, parent=near)
     assert not np.array_equal(head(further).image.axes, head(near).image.axes)
     assert said.metrics["pairs"]["complete"] == said.metrics["pairs"]["pairs"] == 225
-    fewer, said = rounds.train(world.table(rows=np.arange(190)), number=4, parent=further)
+    _, said = rounds.train(world.table(rows=np.arange(190)), number=4, parent=further)
     assert said.metrics["pairs"]["complete"] == 190
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mmreview.domain.ports import Features, Trainer
     from mmreview.services.auditing import Auditing
     from mmreview.services.desk import ImportSource
+    from mmreview.services.gating import Gating
     from mmreview.services.importing import Importing, ImportReport
     from mmreview.services.insights import LoopInsights
     from mmreview.services.learning import Learning
@@ -177,11 +178,13 @@ def furnish(
         cases=cases, versions=versions, scores=store.scores, features=features, trainer=trainer,
         folder=folder,
     )
+    gating = _gating(store)
     learning = Learning(
         cases=cases,
         events=events,
         versions=versions,
         rounds=store.rounds,
+        gating=gating,
         trainer=trainer,
         folder=folder,
     )
@@ -201,6 +204,7 @@ def furnish(
         ),
         predicting=predicting,
         learning=learning,
+        gating=gating,
         queueing=Queueing(cases=cases),
         acquisition=acquisition,
         simulating=_simulating(store, features, trainer, likeness, acquisition),
@@ -263,6 +267,15 @@ def _insights(store: Store, trainer: Trainer, learning: Learning) -> LoopInsight
     return LoopInsights(
         cases=store.cases, events=store.events, versions=store.versions, trainer=trainer,
         learning=learning, folder=store.folder,
+    )
+
+
+def _gating(store: Store) -> Gating:
+    from mmreview.services.gating import Gating
+
+    return Gating(
+        versions=store.versions, events=store.events, preferences=store.preferences,
+        folder=store.folder,
     )
 
 

@@ -24,6 +24,7 @@ from mmreview.domain.cases import (
 )
 from mmreview.domain.errors import Message
 from mmreview.domain.findings import ExclusiveGroup, FindingSchema, State
+from mmreview.domain.gates import Attempt, GateRules
 from mmreview.domain.labels import LabelTable
 from mmreview.domain.predictions import CaseScore, Prediction, ScoreTable
 from mmreview.domain.progress import Progress, TrainingStep
@@ -417,6 +418,27 @@ class Predictor(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A version besides the champion that a challenger is compared with: ``first`` or ``best``."""
+
+    name: str
+    version: Version
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class GateTerms:
+    """What a challenger is judged by. ``attempts`` are those that audit set number ``audit_set``
+    has judged before; ``left_out`` are versions that cannot answer any more."""
+
+    rules: GateRules = field(default_factory=GateRules)
+    rivals: tuple[Rival, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    audit_set: int = 0
+    left_out: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class TrainingRequest:
     """A snapshot to train on. ``parent`` warm-starts; ``parent_table`` are the labels that it
@@ -424,7 +446,7 @@ class TrainingRequest:
     schema's group of each finding: findings of one family teach each other's weights. The
     ``fusion`` ``auto`` is found by measurement; the result names it. ``groups`` are the schema's
     findings that exclude each other. ``unlabelled`` are cases without a label (a table without
-    one) that may teach too, if that is proved to help."""
+    one) that may teach too, if that is proved to help. ``terms`` are what the gate judges by."""
 
     version: int
     table: LabelTable
@@ -440,6 +462,7 @@ class TrainingRequest:
     families: tuple[str, ...] = ()
     groups: tuple[ExclusiveGroup, ...] = ()
     unlabelled: LabelTable | None = None
+    terms: GateTerms = field(default_factory=GateTerms)
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,13 @@ class LambdaChoice:
 class GateVerdict:
     """Whether a challenger may serve. ``basis`` is ``audit`` or ``cross_validation``; differences
     are challenger minus champion, log-loss in nats (negative is better). ``outcome`` is None where
-    ``accepted`` says it all."""
+    ``accepted`` says it all. ``report`` is JSON: ``rivals`` [{"role", "version", "difference",
+    "lower", "upper", "cases"}], ``findings`` [{"finding", "cases", "positives", "auroc",
+    "auroc_before", "difference", "lower", "upper", "enough", "held"}], ``calibration`` {"before",
+    "after", "difference", "lower", "upper", "held"}, ``log_loss``, ``audit_set``, ``read``,
+    ``latency_ms``, ``size_mb``, ``needed`` (how many more cases would show it), ``rules``,
+    ``left_out`` (rivals that cannot answer) and, where an audit set judged, ``budget`` {"alpha",
+    "passed", "attempts", "wealth", "first", "worn"}."""
 
     accepted: bool
     basis: str
@@ -76,6 +82,7 @@ class GateVerdict:
     reason: str
     params: Mapping[str, Any] = field(default_factory=dict)
     outcome: Outcome | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def role(self) -> Role:

@@ -7,13 +7,15 @@ patients that it learned from, its fold models stand in, so that neither side of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.domain.labels import LabelTable
-from mmreview.domain.ports import TrainingRequest
+from mmreview.domain.ports import Rival, TrainingRequest
 from mmreview.domain.versions import GateVerdict
 from mmreview.ml import gate
 from mmreview.ml.bundle import Bundle
@@ -22,6 +24,10 @@ from mmreview.ml.recipe import Ancestor, Fitted
 from mmreview.ml.samples import Samples
 
 Floats = NDArray[np.float64]
+
+#: Cross-validation asks about no more cases than this.
+_ASKED = 10_000
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -43,30 +49,77 @@ def champion_of(bundle: Bundle, findings: tuple[str, ...], *, sha256: str) -> Ch
 
 def judged(
     request: TrainingRequest, samples: Samples, fitted: Fitted, audit: Samples,
-    champion: Champion | None,
+    champion: Champion | None, rivals: Sequence[tuple[Rival, Champion]] = (),
 ) -> GateVerdict:
-    """Challenger against champion on the audit partition, or across folds."""
+    """Challenger against champion, first and best version, on the audit partition or across
+    folds."""
     on_audit = gate.big_enough(audit.judged)
     basis = "audit" if on_audit else "cross_validation"
     cases = len(audit) if on_audit else len(samples)
-    if request.parent is None:
-        return gate.first(basis, cases)
-    if champion is None:
-        return gate.incomparable(basis, cases)
-    models = champion.ancestor.models
     if on_audit:
-        mine, theirs = (
-            model.opinions(audit.features, audit.present).probabilities["fused"]
-            for model in (fitted.models[0], models[0])
-        )
-        bout = gate.Bout(audit.judged, mine, theirs, audit.groups, None, basis)
+        truth = audit.judged
+        mine = _said(fitted.models[0], audit)
     else:
         assert fitted.held_out is not None
-        mine = fitted.held_out.probabilities["fused"]
-        theirs = unseen(champion.ancestor, samples)
+        truth, mine = samples.judged, fitted.held_out.probabilities["fused"]
+    if request.parent is None:
+        loss = gate.log_loss_of(truth, mine)
+        return gate.first(basis, cases, log_loss=loss, audit_set=request.terms.audit_set)
+    if champion is None:
+        return gate.incomparable(basis, cases)
+    known = [("champion", request.parent.id, champion)]
+    known += [(rival.name, rival.version.id, version) for rival, version in rivals]
+    burden = _burden(fitted, samples)
+    if on_audit:
+        theirs = [_said(version.ancestor.models[0], audit) for *_, version in known]
+        bout = gate.Bout(
+            truth, mine, _named(known, theirs), audit.groups, None, basis, request.findings,
+            burden, int(audit.corrected.any(axis=1).sum()),
+        )
+    else:
         truth = _unchanged(samples, request.parent_table)
-        bout = gate.Bout(truth, mine, theirs, samples.groups, fitted.folds, basis)
-    return gate.judge(bout, seed=request.seed)
+        rows = _asked(len(samples), request.seed)
+        asked = samples.take(rows)
+        bout = gate.Bout(
+            truth[rows], mine[rows],
+            _named(known, [unseen(version.ancestor, asked) for *_, version in known]),
+            asked.groups, fitted.folds[rows], basis, request.findings, burden,
+        )
+    return gate.judge(bout, seed=request.seed, terms=request.terms)
+
+
+def _said(model: Model, cases: Samples) -> Floats:
+    return model.opinions(cases.features, cases.present).probabilities["fused"]
+
+
+def _named(
+    known: Sequence[tuple[str, int, Champion]], opinions: Sequence[Floats]
+) -> tuple[gate.Rivalry, ...]:
+    return tuple(
+        gate.Rivalry(name, version, said)
+        for (name, version, _), said in zip(known, opinions, strict=True)
+    )
+
+
+def _asked(count: int, seed: int) -> NDArray[np.intp]:
+    """The cases that are asked about: all, or a sample where there are so many that more of them
+    tell nothing more."""
+    if count <= _ASKED:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, _ASKED, replace=False))
+
+
+def _burden(fitted: Fitted, samples: Samples) -> gate.Burden:
+    """What an opinion on one case takes (the least of several tries: the machine does other things
+    too), and how large the weights are."""
+    model, one = fitted.models[0], samples.take(np.arange(1))
+    taken = []
+    for _ in range(_TRIES):
+        begun = perf_counter()
+        model.opinions(one.features, one.present)
+        taken.append(perf_counter() - begun)
+    size = sum(head.weights.nbytes for m in fitted.models for head in m.heads.values())
+    return gate.Burden(latency_ms=1e3 * min(taken), size_mb=size / 1e6)
 
 
 def _unchanged(samples: Samples, known: LabelTable | None) -> Floats:

@@ -36,7 +36,7 @@ def auroc(truth: Floats, score: Floats, strata: NDArray[np.integer] | None = Non
         positive = truth[one] > 0.5
         p, n = int(positive.sum()), int((~positive).sum())
         if p and n:
-            won += float(_ranks(score[one])[positive].sum()) - p * (p + 1) / 2
+            won += float(ranks(score[one])[positive].sum()) - p * (p + 1) / 2
             pairs += p * n
     return won / pairs if pairs else None
 
@@ -218,7 +218,7 @@ def _strata(truth: Floats, strata: NDArray[np.integer] | None) -> list[NDArray[n
     return [np.flatnonzero(strata == value) for value in np.unique(strata)]
 
 
-def _ranks(score: Floats) -> Floats:
+def ranks(score: Floats) -> Floats:
     """Ranks from 1, ties share their mean."""
     _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
     upper = np.cumsum(counts)

@@ -21,7 +21,7 @@ from mmreview.domain.cases import Partition
 from mmreview.domain.errors import BundleInvalid
 from mmreview.domain.findings import ExclusiveGroup, Exclusivity
 from mmreview.domain.labels import LabelTable
-from mmreview.domain.ports import TrainingRequest, TrainingResult
+from mmreview.domain.ports import Rival, TrainingRequest, TrainingResult
 from mmreview.domain.progress import Progress, TrainingStep
 from mmreview.domain.versions import LambdaChoice, Version
 from mmreview.ml import bundle as bundles
@@ -148,7 +148,8 @@ class FusionTrainer:
         if tried is not None:
             measured["unlabelled"] = tried.told
         yield TrainingStep("training.phase.measuring", 0.97)
-        verdict = judged(request, samples, fitted, audit, parent)
+        rivals, request = self._rivals(request)
+        verdict = judged(request, samples, fitted, audit, parent, rivals)
         yield TrainingStep("training.phase.measuring", 0.99)
         card = self._card(request, recipe, samples, fitted, parent, measured)
         fold_of = dict(zip(samples.keys.tolist(), fitted.folds.tolist(), strict=True))
@@ -204,6 +205,25 @@ class FusionTrainer:
         except BundleInvalid:
             return None
         return champion_of(bundle, request.findings, sha256=version.sha256)
+
+    def _rivals(
+        self, request: TrainingRequest
+    ) -> tuple[list[tuple[Rival, Champion]], TrainingRequest]:
+        """The versions besides the champion that the challenger is compared with; those that
+        cannot answer any more are named in the terms."""
+        found, left_out = [], []
+        for rival in request.terms.rivals:
+            version = rival.version
+            try:
+                bundle = bundles.read(rival.folder, version=version.id, sha256=version.sha256)
+                self._check_encoders(bundle, version.id)
+            except BundleInvalid:
+                left_out.append(version.id)
+                continue
+            known = champion_of(bundle, request.findings, sha256=version.sha256)
+            found.append((rival, known))
+        terms = replace(request.terms, left_out=tuple(left_out))
+        return found, replace(request, terms=terms)
 
     def _check_encoders(self, bundle: Bundle, version: int) -> None:
         """A version from before the project had a further modality still answers without it."""

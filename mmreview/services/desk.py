@@ -16,6 +16,7 @@ from mmreview.domain.ports import CaseStore, EventStore, PreferenceStore
 from mmreview.domain.progress import Progress
 from mmreview.services.auditing import Auditing
 from mmreview.services.exporting import Exporting
+from mmreview.services.gating import Gating
 from mmreview.services.importing import ImportReport
 from mmreview.services.insights import LoopInsights
 from mmreview.services.learning import Learning
@@ -70,6 +71,7 @@ class Desk:
     reviewing: Reviewing
     predicting: Predicting
     learning: Learning
+    gating: Gating
     queueing: Queueing
     acquisition: Acquisition
     simulating: Simulating

@@ -30,6 +30,7 @@ from mmreview.domain.progress import Progress, TrainingStep
 from mmreview.domain.reads import EventKind, NewEvent
 from mmreview.domain.rounds import Round
 from mmreview.domain.versions import LambdaChoice, Role, Version
+from mmreview.services.gating import Gating
 from mmreview.services.predicting import loaded
 from mmreview.services.rounds import Rounds, version_folder
 
@@ -82,6 +83,7 @@ class Learning:
         events: EventStore,
         versions: VersionStore,
         rounds: RoundStore,
+        gating: Gating,
         trainer: Trainer,
         folder: Path,
     ) -> None:
@@ -89,6 +91,7 @@ class Learning:
         self._events = events
         self._versions = versions
         self._rounds = rounds
+        self._gating = gating
         self._trainer = trainer
         self._folder = folder
         #: How many rounds a kill had cut off when the project was opened.
@@ -205,6 +208,7 @@ class Learning:
                 if options.unlabelled
                 else None
             ),
+            terms=self._gating.terms(parent),
         )
 
     def _register(
@@ -245,12 +249,15 @@ class Learning:
 
         Raises:
             VersionNotFound: there is no such version.
-            VersionUnfit: it does not wait.
+            VersionUnfit: it does not wait, or for somebody else (``GateRules.reader``).
             BundleInvalid: its files are damaged; it goes on waiting.
         """
         version = self._versions.get(number)
         if version.role is not Role.CHALLENGER:
             raise VersionUnfit("error.version_not_waiting", version=number)
+        named = self._gating.rules().reader
+        if named and actor != named:
+            raise VersionUnfit("error.version_waits_for", version=number, reader=named)
         if accept:
             return self.promote(number, actor=actor)
         payload = {"version": number, "sha256": version.sha256, "decided": True}

@@ -40,6 +40,7 @@ cli = typer.Typer(
 ProjectArgument = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
 ReaderOption = Annotated[str, typer.Option("--reader", help="Who acts; your login by default.")]
+LogOption = Annotated[Path | None, typer.Option(help="Write what the round did into this folder.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Makes chance repeatable.")]
 
 
@@ -292,11 +293,14 @@ def train(
     unlabelled: Annotated[
         bool, typer.Option("--unlabelled", help="Let cases without a label teach, if it helps.")
     ] = False,
+    tensorboard: LogOption = None,
+    wandb: LogOption = None,
     seed: SeedOption = 0,
     reader: ReaderOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Fit a version on the labels that hold; it serves if the gate lets it."""
+    from mmreview.compose import training_logs
     from mmreview.reporting import search_table, unlabelled_line
     from mmreview.services.learning import AUTO, TrainingOptions, parse_weight
 
@@ -309,12 +313,14 @@ def train(
             fusion=fusion or None, weight=parse_weight(weight) if weight else None, seed=seed,
             unlabelled=unlabelled,
         )
+        logs = training_logs(desk.info.folder, tensorboard=tensorboard, wandb=wandb)
         needed = desk.learning.labels_needed()
         if needed:  # said before minutes of encoding, not after
             raise TooFewLabels(needed=needed, count=needed)
         desk.learning.prepare(options)
         console.run(desk.predicting.encode_all())
-        version = console.run(desk.learning.train(actor=actor, options=options))
+        version = console.run(logs.follow(desk.learning.train(actor=actor, options=options)))
+        logs.write(version)
         console.run(desk.predicting.score_all())
         verdict = tr(version.gate["reason"], **version.gate["params"])
         payload = {**_version(version), "version": version.id, "gate": dict(version.gate)}
@@ -430,6 +436,25 @@ def versions(project: ProjectArgument, as_json: JsonOption = False) -> None:
     with opened_desk(project, as_json=as_json, read_only=True) as (console, desk):
         found = desk.learning.versions()
         console.result([_version(v) for v in found], lambda: versions_table(found))
+
+
+@cli.command()
+def insights(
+    project: ProjectArgument,
+    control_arm: Annotated[
+        bool, typer.Option("--control-arm", help="Compare the queue with chance now, and keep it.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Does the loop help? The queue against chance, versions, pace, what readers changed."""
+    from mmreview.insight_report import insights_object, insights_text
+
+    with opened_desk(project, as_json=as_json, read_only=not control_arm) as (console, desk):
+        if control_arm:
+            console.run(desk.predicting.encode_all())
+            console.run(desk.insights.measure())
+        found = console.run(desk.insights.collect())
+        console.result(insights_object(found), lambda: insights_text(found))
 
 
 def _served(console: Console, desk: Desk, changed: Any) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mmreview.domain.acquisition import Acquisition
     from mmreview.domain.likeness import Likeness
     from mmreview.domain.ports import Features, Trainer
+    from mmreview.formats.training_log import RoundLogs
     from mmreview.services.auditing import Auditing
     from mmreview.services.desk import ImportSource
     from mmreview.services.gating import Gating
@@ -317,6 +318,30 @@ def _importer(importing: Importing, on_imported: Callable[[], None]) -> ImportSo
             on_imported()
 
     return run
+
+
+def training_logs(
+    folder: Path, *, tensorboard: Path | None = None, wandb: Path | None = None
+) -> RoundLogs:
+    """What to write of the next round of the project in ``folder``, and into which folders.
+
+    Raises:
+        MmreviewError: the extra that a kind needs is not installed, or a folder is the project's.
+    """
+    from mmreview.formats.tensorboard import TensorBoardLog
+    from mmreview.formats.training_log import RoundLogs, TrainingLog
+    from mmreview.formats.weights_and_biases import WandbLog
+    from mmreview.services.exporting import refuse_inside
+
+    kinds: list[tuple[Path | None, Callable[[Path], TrainingLog]]] = [
+        (tensorboard, TensorBoardLog), (wandb, WandbLog)
+    ]
+    logs = []
+    for target, make in kinds:
+        if target is not None:
+            refuse_inside(folder, target)
+            logs.append(make(target))
+    return RoundLogs(logs, folder)
 
 
 def model_facts() -> dict[str, object]:

@@ -163,6 +163,16 @@ class FakeTrainer:
         metrics = {"auroc": {"fused": 0.87, "image": 0.8, "text": 0.82}, "cases": 40}
         return TrainingResult(f"sha-{request.version}", "pooling", metrics, verdict)
 
+    def audit(self, table, *, findings, versions):
+        yield Progress("progress.audit", 0, len(versions))
+        return {
+            version.id: {
+                "cases": len(table.keys), "labels": 4 * len(table.keys), "positives": 9,
+                "auroc": {"fused": [0.8, 0.7, 0.9]}, "ece": 0.05, "ece_perfect": [0.01, 0.06],
+            }
+            for version, _ in versions
+        }
+
     def control_arm(self, request, *, read):
         have = {arm: len(keys) for arm, keys in read.items()}
         if min(have.values()) < 20:

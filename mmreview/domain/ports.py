@@ -542,6 +542,17 @@ class Trainer(Protocol):
         """
         ...
 
+    def audit(
+        self, table: LabelTable, *, findings: tuple[str, ...],
+        versions: Sequence[tuple[Version, Path]],
+    ) -> Generator[Progress, None, dict[int, dict[str, Any] | None]]:
+        """How good each of these versions (in these folders) is on the audit cases of ``table``,
+        all on the same: by version ``{"cases", "labels", "positives", "auroc": {"fused": [macro
+        AUROC, low, high]}, "ece", "ece_perfect": [low, high]}``, None without audit labels; a
+        version that cannot be read any more is left out. What a version has no opinion on counts
+        as chance."""
+        ...
+
     def load(self, version: Version, folder: Path) -> Predictor:
         """Load a bundle after checking its hash. Raises BundleInvalid."""
         ...

@@ -66,12 +66,11 @@ def measure_version(
     truth, on = comparable(measured)
     trial = uncertainty.Trial(truth, opinions.probabilities, measured.groups, strata)
     rows, together = yield from _measured(trial, findings, seed=seed)
-    on_audit = None
+    told = None
     if basis == "audit":
-        on_audit = audited(trial, rows, together, seed=seed)
+        told = audited(trial, rows, together, seed=seed)
     elif judging is not None:
-        few = uncertainty.Trial(comparable(audit)[0], judging.probabilities, audit.groups)
-        on_audit = audited(few, *(yield from _measured(few, findings, seed=seed)), seed=seed)
+        told = yield from on_audit(audit, judging.probabilities, findings, seed=seed)
     reliability = yield from reliability_curves(trial, findings, seed=seed)
     groups = fitted.lesson.groups
     exclusive = yield from group_metrics.measure_groups(trial, groups, findings, seed=seed)
@@ -93,8 +92,16 @@ def measure_version(
         "per_finding": per_finding,
         "exclusive": exclusive,
         "reliability": reliability,
-        "audit": on_audit,
+        "audit": told,
     }
+
+
+def on_audit(
+    audit: Samples, opinions: Mapping[str, Floats], findings: tuple[str, ...], *, seed: int
+) -> Generator[None, None, dict[str, Any] | None]:
+    """What ``audited`` says of (n, findings) opinions on the audit cases."""
+    trial = uncertainty.Trial(comparable(audit)[0], opinions, audit.groups)
+    return audited(trial, *(yield from _measured(trial, findings, seed=seed)), seed=seed)
 
 
 def _measured(

@@ -362,11 +362,36 @@ class FusionTrainer:
         with devices.steady_products():
             return (yield from control_arm(arms, recipe, findings=request.findings))
 
+    def audit(
+        self, table: LabelTable, *, findings: tuple[str, ...],
+        versions: Sequence[tuple[Version, Any]],
+    ) -> Generator[Progress, None, dict[int, dict[str, Any] | None]]:
+        """How good versions are on today's audit cases (see ``domain.ports.Trainer``)."""
+        parts = any(reads_parts(version.fusion) for version, _ in versions)
+        table = table.take(rows_of(table, Partition.AUDIT).tolist())
+        audit = yield from self._read_quietly(table, Partition.AUDIT, parts, "progress.audit")
+        found: dict[int, dict[str, Any] | None] = {}
+        for at, (version, folder) in enumerate(versions):
+            step = Progress("progress.audit", at, len(versions))
+            yield step
+            try:
+                bundle = bundles.read(folder, version=version.id, sha256=version.sha256)
+                self._check_encoders(bundle, version.id)
+            except BundleInvalid:
+                continue
+            model = champion_of(bundle, findings, sha256=version.sha256).ancestor.models[0]
+            said = model.opinions(audit.features, audit.present).probabilities["fused"]
+            opinions = {"fused": np.nan_to_num(said, nan=0.5)}
+            measuring = evaluation.on_audit(audit, opinions, findings, seed=0)
+            found[version.id] = yield from relay(measuring, lambda _, step=step: step)
+        return found
+
     def _read_quietly(
-        self, table: LabelTable, partition: Partition, parts: bool
+        self, table: LabelTable, partition: Partition, parts: bool,
+        stage: str = "progress.control_arm",
     ) -> Generator[Progress, None, Samples]:
         reading = gather(self._features, table, partition, parts=parts)
-        return (yield from relay(reading, lambda _: Progress("progress.control_arm", 0, 100)))
+        return (yield from relay(reading, lambda _: Progress(stage, 0, 100)))
 
     def load(self, version: Version, folder: Path) -> BundlePredictor:
         """Load a bundle after checking its hash and its encoders (BundleInvalid)."""

@@ -29,6 +29,7 @@ from mmreview.domain.insights import (
     Pace,
     Readiness,
 )
+from mmreview.domain.labels import LabelTable
 from mmreview.domain.ports import CaseStore, EventStore, Trainer, VersionStore
 from mmreview.domain.progress import Progress
 from mmreview.domain.reads import Stage
@@ -42,6 +43,8 @@ _FILE = "control_arm.json"
 #: It is measured again once there are so many times the cases.
 _AGAIN = 1.5
 _BLOCK = 4096
+#: So many versions are measured again on today's audit cases, and the first.
+_NEWEST = 99
 _PARTITION_OF = {QUEUE: Partition.TRAIN, CONTROL: Partition.CONTROL}
 #: What a version called a finding (a byte a finding): absent, present, nothing.
 _CALLED = {0: State.ABSENT, 1: State.PRESENT}
@@ -68,37 +71,46 @@ class LoopInsights:
         self._folder = folder
         self._walk = TrailWalk()
         self._said: dict[int, dict[int, bytes]] = {}
+        self._audit_mark = 0
+        self._audits: dict[int, Mapping[str, Any]] = {}
 
-    def collect(self) -> Insights:
-        """Everything. Asks old versions what they had said, the first time in seconds."""
+    def collect(self) -> Generator[Progress, None, Insights]:
+        """Everything. Asks old versions what they had said and how good they are on the audit
+        cases that are labelled now: seconds the first time, next to nothing afterwards."""
         with self._walk.lock:
             self._walk.take(self._events.events(after=self._walk.seq))
-            versions = self._versions.versions()
-            kinds = self._partitions(read.case for read in self._walk.reads)
-            first = self._walk.first_reads().items()
-            spent = [seq for case, seq in first if _drawn(kinds, case) is Partition.TRAIN]
-            agreements, unknown = self._agreements(self._walk.reads, versions, kinds)
-            readiness = self._readiness(self._by_arm(kinds))
-            return Insights(
-                paces=self._walk.paces(),
-                agreements=agreements,
-                attempts=tuple(self._attempt(version, spent) for version in versions),
-                readiness=readiness,
-                comparison=self._comparison(versions, readiness),
-                unknown=unknown,
-            )
+            reads, paces = list(self._walk.reads), self._walk.paces()
+            first = self._walk.first_reads()
+        versions = self._versions.versions()
+        table = self._cases.label_table()
+        kinds = self._partitions(read.case for read in reads)
+        spent = [seq for case, seq in first.items() if _drawn(kinds, case) is Partition.TRAIN]
+        audited = yield from self._audited(versions, table)
+        agreements, unknown = yield from self._agreements(reads, versions, kinds)
+        readiness = _readiness(_by_arm(first, kinds), _labelled(table))
+        return Insights(
+            paces=paces,
+            agreements=agreements,
+            attempts=tuple(
+                self._attempt(version, spent, audited.get(version.id)) for version in versions
+            ),
+            readiness=readiness,
+            comparison=self._comparison(versions, readiness),
+            unknown=unknown,
+        )
 
     def summary(self) -> tuple[Pace, Readiness, Comparison | None]:
         """The pace of all readers, and how the comparison stands: cheap from the second time."""
         with self._walk.lock:
             self._walk.take(self._events.events(after=self._walk.seq))
-            kinds = self._partitions(self._walk.first_reads())
-            readiness = self._readiness(self._by_arm(kinds))
-            return (
-                self._walk.paces()[0],
-                readiness,
-                self._comparison(self._versions.versions(), readiness),
-            )
+            pace, first = self._walk.paces()[0], self._walk.first_reads()
+        kinds = self._partitions(first)
+        read = _by_arm(first, kinds)
+        audit = sum(drawn is Partition.AUDIT for _, drawn in kinds.values())
+        if min(len(read[arm]) for arm in ARMS) >= LEAST_READ:  # else it does not matter yet
+            audit = _labelled(self._cases.label_table())
+        readiness = _readiness(read, audit)
+        return pace, readiness, self._comparison(self._versions.versions(), readiness)
 
     # --- the control arm ------------------------------------------------------------------------
 
@@ -114,8 +126,8 @@ class LoopInsights:
             raise MmreviewError("error.no_version")
         with self._walk.lock:
             self._walk.take(self._events.events(after=self._walk.seq))
-            kinds = self._partitions(self._walk.first_reads())
-            read = self._by_arm(kinds)
+            first = self._walk.first_reads()
+        read = _by_arm(first, self._partitions(first))
         found = yield from self._learning.control_arm(read=read)
         at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         folder = self._folder / champion.folder
@@ -141,17 +153,6 @@ class LoopInsights:
             return Comparison(version.id, at, found, due=due)
         return None
 
-    def _readiness(self, read: Mapping[str, Sequence[int]]) -> Readiness:
-        table = self._cases.label_table()
-        labelled = (table.targets == table.targets).any(axis=1)
-        audit = sum(
-            drawn is Partition.AUDIT and bool(there)
-            for drawn, there in zip(table.partitions, labelled, strict=True)
-        )
-        have = {**{arm: len(read[arm]) for arm in ARMS}, "audit": audit}
-        least = {**dict.fromkeys(ARMS, LEAST_READ), "audit": LEAST_AUDIT}
-        return Readiness(have, {what: max(0, least[what] - have[what]) for what in have})
-
     # --- which cases ----------------------------------------------------------------------------
 
     def _partitions(self, ids: Iterable[str]) -> dict[str, tuple[int, Partition]]:
@@ -161,18 +162,30 @@ class LoopInsights:
         kinds = dict(zip(ordered, self._cases.contents(ordered).partitions, strict=True))
         return {id: (key, kinds[key]) for id, key in keys.items()}
 
-    def _by_arm(self, kinds: Mapping[str, tuple[int, Partition]]) -> dict[str, list[int]]:
-        """The keys of the cases read so far, in order of reading, by arm."""
-        order = [kinds[case] for case in self._walk.first_reads() if case in kinds]
-        return {
-            arm: [key for key, drawn in order if drawn is partition]
-            for arm, partition in _PARTITION_OF.items()
-        }
-
     # --- versions -------------------------------------------------------------------------------
 
-    def _attempt(self, version: Version, spent: Sequence[int]) -> Attempt:
-        gate, audit = version.gate, _audit_of(version)
+    def _audited(
+        self, versions: Sequence[Version], table: LabelTable
+    ) -> Generator[Progress, None, Mapping[int, Mapping[str, Any]]]:
+        """What is known of versions on the audit cases of ``table``: the first and the newest."""
+        rows = [at for at, drawn in enumerate(table.partitions) if drawn is Partition.AUDIT]
+        mark = hash((table.keys[rows].tobytes(), table.targets[rows].tobytes()))
+        if mark != self._audit_mark:
+            self._audit_mark, self._audits = mark, {}
+        wanted = [*versions[:1], *versions[1:][-_NEWEST:]]
+        new = [v for v in wanted if v.id not in self._audits]
+        if rows and new:
+            found = yield from self._trainer.audit(
+                table.take(rows), findings=self._cases.schema.names,
+                versions=[(v, self._folder / v.folder) for v in new],
+            )
+            self._audits |= {v.id: found.get(v.id) or {} for v in new}
+        return self._audits
+
+    def _attempt(
+        self, version: Version, spent: Sequence[int], again: Mapping[str, Any] | None
+    ) -> Attempt:
+        gate, audit = version.gate, again or _audit_of(version)
         fused = (audit.get("auroc") or {}).get("fused")
         band = audit.get("ece_perfect")
         return Attempt(
@@ -197,7 +210,7 @@ class LoopInsights:
     def _agreements(
         self, reads: Sequence[Read], versions: Sequence[Version],
         kinds: Mapping[str, tuple[int, Partition]],
-    ) -> tuple[tuple[Agreement, ...], int]:
+    ) -> Generator[Progress, None, tuple[tuple[Agreement, ...], int]]:
         """All, by finding, by version; and how many reads had a version that cannot answer."""
         known = {version.id: version for version in versions}
         shown = [r for r in reads if r.stage == Stage.MODEL and r.version in known]
@@ -205,7 +218,8 @@ class LoopInsights:
         for read in shown:
             if read.version is not None and read.case in kinds:
                 wanted.setdefault(read.version, set()).add(kinds[read.case][0])
-        for number, keys in wanted.items():
+        for at, (number, keys) in enumerate(wanted.items()):
+            yield Progress("progress.audit", at, len(wanted))
             self._ask(known[number], keys)
         counts = _Counts(self._cases.schema.names)
         unknown = 0
@@ -285,6 +299,33 @@ class _Counts:
             )
             for name, version in wanted
         )
+
+
+def _by_arm(
+    first: Mapping[str, int], kinds: Mapping[str, tuple[int, Partition]]
+) -> dict[str, list[int]]:
+    """The keys of the cases read so far, in order of reading, by arm."""
+    order = [kinds[case] for case in first if case in kinds]
+    return {
+        arm: [key for key, drawn in order if drawn is partition]
+        for arm, partition in _PARTITION_OF.items()
+    }
+
+
+def _labelled(table: LabelTable) -> int:
+    """How many audit cases have a label."""
+    labelled = (table.targets == table.targets).any(axis=1)
+    return sum(
+        drawn is Partition.AUDIT and bool(there)
+        for drawn, there in zip(table.partitions, labelled, strict=True)
+    )
+
+
+def _readiness(read: Mapping[str, Sequence[int]], audit: int) -> Readiness:
+    """How many cases each side of the comparison has, and lacks."""
+    have = {**{arm: len(read[arm]) for arm in ARMS}, "audit": audit}
+    least = {**dict.fromkeys(ARMS, LEAST_READ), "audit": LEAST_AUDIT}
+    return Readiness(have, {what: max(0, least[what] - have[what]) for what in have})
 
 
 def _drawn(kinds: Mapping[str, tuple[int, Partition]], case: str) -> Partition | None:

@@ -51,8 +51,9 @@ class InsightLine(QAbstractButton):
                 (arm, [(point["cases"], point[arm][0]) for point in found["points"]])
                 for arm in ("control", "queue")
             ]
-            said = compared(found)
-            self._say([tr("ui.insights.line.curves")], " ".join([said, quick]).strip())
+            short = found["verdict"].removeprefix("insights.saving.")
+            self._say([tr(f"ui.insights.line.saving.{short}", **found["params"])],
+                      " ".join([compared(found), tr("ui.insights.line.curves"), quick]).strip())
         else:
             what = max(readiness.missing, key=lambda name: readiness.missing[name])
             if readiness.ready:

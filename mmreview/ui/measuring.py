@@ -20,7 +20,7 @@ from mmreview.tasks.task import Lane, Task
 from mmreview.ui.training import Training
 
 #: Committed reads after which the panel is told anew.
-_READS = 10
+_READS = 25
 
 
 class Measuring(QObject):

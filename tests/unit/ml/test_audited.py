@@ -38,6 +38,33 @@ def test_without_audit_labels_nothing_is_said(make_world, make_rounds):
     assert make_rounds(world).train(world.table())[1].metrics["audit"] is None
 
 
+def test_old_versions_are_measured_on_the_same_cases_as_new_ones(make_world, make_rounds):
+    world = make_world(audit=0.3)
+    audit = [i for i, drawn in enumerate(world.partitions) if drawn.value == "audit"]
+    rows = [i for i, drawn in enumerate(world.partitions) if drawn.value == "train"]
+    rounds = make_rounds(world)
+    early = np.sort(rows[:60] + audit[:8])
+    old, first = rounds.train(world.table(rows=early))
+    new, then = rounds.train(world.table(), number=2, parent=old)
+    versions = [(v, rounds.folder / v.folder) for v in (old, new)]
+    gone = (old, rounds.folder / "nowhere")
+    work = rounds.trainer.audit(world.table(), findings=world.findings, versions=versions)
+    found = finish(work)
+    assert first.metrics["audit"]["cases"] == 8
+    assert found[1]["cases"] == found[2]["cases"] == len(audit)
+    assert found[2]["auroc"]["fused"] == then.metrics["audit"]["auroc"]["fused"]
+    again = rounds.trainer.audit(world.table(), findings=world.findings, versions=[gone])
+    assert finish(again) == {}
+
+
+def finish(work):
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            return done.value
+
+
 def test_a_perfect_model_is_within_its_band():
     rng = np.random.default_rng(5)
     probability = rng.random(300)

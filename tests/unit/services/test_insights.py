@@ -174,7 +174,7 @@ def test_readers_against_the_import_and_against_what_they_were_shown(tmp_path):
             correct(desk, key, "Edema", other, version=version.id)
         read(desk, 1, 2, 3, 4, version=version.id)
         read(desk, 5, stage=Stage.REPORT)
-        found = desk.insights.collect()
+        found = finish(desk.insights.collect())
         by_name = {(a.finding, a.version): a for a in found.agreements}
         edema, fracture = by_name["Edema", None], by_name["Fracture", None]
         assert (edema.imported.changed, edema.imported.judged) == (2, 5)
@@ -193,7 +193,7 @@ def test_a_version_that_cannot_answer_is_counted(tmp_path):
             raise MmreviewError("error.bundle_invalid")
 
         desk.insights._trainer.load = refuse
-        found = desk.insights.collect()
+        found = finish(desk.insights.collect())
         assert found.unknown == 2
         assert found.agreements[0].model.judged == 0
         assert found.agreements[0].imported.judged == 2
@@ -212,12 +212,32 @@ def test_each_attempt_says_what_work_it_knew_and_how_it_ended(tmp_path):
         desk.learning.promote(2, actor="Ada")
         read(desk, 1)  # again: the case was paid for already
         finish(desk.learning.train(actor="Ada"))
-        one, two, three = desk.insights.collect().attempts
+        one, two, three = finish(desk.insights.collect()).attempts
         assert (one.reads, one.corrections, one.outcome, one.served) == (0, 0, "accepted", True)
         assert (two.reads, two.corrections, two.outcome, two.served) == (2, 1, "refused", True)
         assert (three.reads, three.served) == (2, False)
         assert two.difference == -0.01
         assert one.auroc is None, "nobody has read an audit case"
+
+
+def test_versions_are_measured_on_todays_audit_cases_once(tmp_path):
+    with desk_of(tmp_path / "p.mmreview", train=6, audit=3) as desk:
+        finish(desk.learning.train(actor="Ada"))
+        asked = []
+        real = desk.learning._trainer.audit
+
+        def note(table, *, findings, versions):
+            asked.append((len(table.keys), [version.id for version, _ in versions]))
+            return (yield from real(table, findings=findings, versions=versions))
+
+        desk.learning._trainer.audit = note
+        [attempt] = finish(desk.insights.collect()).attempts
+        assert (attempt.auroc, attempt.ece, attempt.audit_cases) == ((0.8, 0.7, 0.9), 0.05, 3)
+        finish(desk.learning.train(actor="Ada"))
+        finish(desk.insights.collect())
+        correct(desk, 8, "Fracture", State.PRESENT)
+        finish(desk.insights.collect())
+        assert asked == [(3, [1]), (3, [2]), (3, [1, 2])], "again with other audit labels only"
 
 
 # --- the control arm ----------------------------------------------------------------------------
@@ -226,7 +246,7 @@ def test_each_attempt_says_what_work_it_knew_and_how_it_ended(tmp_path):
 def test_what_is_missing_is_counted_and_nothing_is_claimed(tmp_path):
     with desk_of(tmp_path / "p.mmreview", train=25, control=3, audit=4) as desk:
         read(desk, *range(1, 23), 26)
-        found = desk.insights.collect()
+        found = finish(desk.insights.collect())
         assert found.comparison is None
         assert found.readiness.have == {"queue": 22, "control": 1, "audit": 4}
         assert found.readiness.missing == {"queue": 0, "control": 19, "audit": 16}
@@ -236,7 +256,7 @@ def test_what_is_missing_is_counted_and_nothing_is_claimed(tmp_path):
         finish(desk.learning.train(actor="Ada"))
         with pytest.raises(TooFewToCompare):
             finish(desk.insights.measure())
-        assert desk.insights.collect().comparison is None
+        assert finish(desk.insights.collect()).comparison is None
 
 
 def test_a_comparison_is_kept_beside_the_version_and_grows_old(tmp_path):
@@ -253,11 +273,11 @@ def test_a_comparison_is_kept_beside_the_version_and_grows_old(tmp_path):
         desk.learning._trainer.control_arm = note
         found = finish(desk.insights.measure())
         assert asked["queue"] == list(range(20, 0, -1)), "in order of reading"
-        kept = desk.insights.collect().comparison
+        kept = finish(desk.insights.collect()).comparison
         assert (kept.version, kept.found, kept.due) == (version.id, json.loads(json.dumps(found)),
                                                         False)
         read(desk, *range(21, 35), *range(61, 75))
-        assert desk.insights.collect().comparison.due
+        assert finish(desk.insights.collect()).comparison.due
         finish(desk.learning.train(actor="Ada"))  # another version serves: what was measured holds
         pace, readiness, comparison = desk.insights.summary()
         assert comparison.version == version.id

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 #: Blocks smaller than this are merged when there are more than ``_MANY`` of them.
 _FULL_ROWS = 2048
 _MANY = 64
-#: From so many rows on that are read in a run, they are not expected to be read again soon.
+#: From so many rows on that are read together, they are not expected to be read again soon.
 _PASSING = 256
 #: A place is a block's number and, in so many bits, a row of it.
 _ROW_BITS = 32
@@ -51,15 +51,17 @@ class Block:
     rows: NDArray[np.float32]
 
     def copy(self, sources: NDArray[np.intp], to: NDArray[np.float32]) -> None:
-        """Copy some rows; a run of them at once, and then the pages of the file that held them
-        are given back: memory stays bounded, whatever is read through."""
+        """Copy some rows; a run of them at once."""
         first, count = int(sources[0]), len(sources)
         if count == 1 or (np.diff(sources) != 1).any():
             to[:] = self.rows[sources]
-            return
-        np.copyto(to, self.rows[first : first + count])
-        if count >= _PASSING:
-            _give_back(self.rows)
+        else:
+            np.copyto(to, self.rows[first : first + count])
+
+    def let_go(self) -> None:
+        """Give the pages of the file that were looked at back: memory stays bounded, whatever is
+        read through."""
+        _give_back(self.rows)
 
 
 def _give_back(rows: NDArray) -> None:
@@ -304,6 +306,8 @@ class FeatureCache:
                 block.copy(sources, rows[targets[0] : targets[-1] + 1])
             else:
                 rows[targets] = block.rows[sources]
+            if len(hashes) >= _PASSING:
+                block.let_go()
         return rows, known
 
     def _find(self, hashes: Sequence[str]) -> NDArray[np.int64]:

@@ -26,7 +26,7 @@ from mmreview.ml.samples import rows_of
 Array = NDArray[np.float32]
 
 #: So many labelled cases are looked at, at most.
-CENTRES = 2000
+CENTRES = 1000
 
 
 def rank(pool: Pool) -> Generator[Progress, None, list[Choice]]:

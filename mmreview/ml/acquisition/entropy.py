@@ -16,7 +16,7 @@ from mmreview.domain.progress import Progress
 from mmreview.domain.queues import Choice
 from mmreview.ml.acquisition.choosing import about, best, choices
 from mmreview.ml.acquisition.pool import Block, Pool
-from mmreview.ml.acquisition.questions import Questions, asked, mean
+from mmreview.ml.acquisition.questions import Questions, asked, in_blocks, mean
 
 Floats = NDArray[np.floating]
 
@@ -39,7 +39,7 @@ def most_entropy(
     fused: Floats, questions: Questions, top: int
 ) -> tuple[NDArray[np.intp], Floats, NDArray[np.intp]]:
     """The best rows, everybody's score in bits, and the least sure finding of each of the best."""
-    scores = mean(questions.entropy(fused))
+    scores = in_blocks(lambda part: mean(questions.entropy(part)), fused)
     rows = best(scores, top)
     own = np.nan_to_num(questions.entropy(fused[rows]), nan=-1.0)
     return rows, scores, questions.named(fused[rows], own.argmax(axis=1))

@@ -19,7 +19,7 @@ from mmreview.domain.queues import Choice
 from mmreview.ml.acquisition.choosing import about, best, choices
 from mmreview.ml.acquisition.entropy import probabilities
 from mmreview.ml.acquisition.pool import Pool
-from mmreview.ml.acquisition.questions import Questions, asked, mean
+from mmreview.ml.acquisition.questions import Questions, asked, in_blocks, mean
 
 Floats = NDArray[np.floating]
 
@@ -44,7 +44,7 @@ def least_margin(
 ) -> tuple[NDArray[np.intp], Floats, NDArray[np.intp]]:
     """The best rows, everybody's score (0 to 1), and the finding that counted most in each of the
     best."""
-    scores = mean(1 - questions.margin(fused), weights)
+    scores = in_blocks(lambda part: mean(1 - questions.margin(part), weights), fused)
     rows = best(scores, top)
     own = np.nan_to_num((1 - questions.margin(fused[rows])) * weights, nan=-1.0)
     return rows, scores, questions.named(fused[rows], own.argmax(axis=1))

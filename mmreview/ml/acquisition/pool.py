@@ -32,9 +32,9 @@ Array = NDArray[np.float32]
 Hashes = Mapping[str, Sequence[tuple[str, ...]]]
 
 #: Cases that are looked at together: their features should stay in a core's cache.
-BLOCK = 512
+BLOCK = 1024
 #: Blocks between two looks at whether to go on: about a tenth of a second.
-_STEP = 16
+_STEP = 8
 #: Of so many damaged cases the keys are named; the rest is only skipped.
 _NAMED = 20
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 
 from mmreview.domain.findings import State
 from mmreview.domain.insights import Pace, Share
@@ -40,11 +39,15 @@ class Read:
     imported: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Act:
-    seq: int
-    at: datetime
-    kind: str
+@dataclass(slots=True)
+class _Tally:
+    """What a reader did on a day. ``timed`` acts are those whose time is known."""
+
+    reads: int = 0
+    corrections: int = 0
+    seconds: float = 0.0
+    timed_reads: int = 0
+    timed_corrections: int = 0
 
 
 class TrailWalk:
@@ -55,8 +58,9 @@ class TrailWalk:
         self.served: set[int] = set()
         self._seq = 0
         self._lock = threading.Lock()
-        self._acts: dict[str, list[_Act]] = {}
-        self._undone: set[int] = set()
+        self._tallies: dict[tuple[str, str], _Tally] = {}
+        self._last: dict[str, datetime] = {}
+        self._made: dict[int, tuple[_Tally, bool]] = {}
         self._before: dict[str, dict[str, str]] = {}
         self._set: list[int] = []
         self._taken_back: list[int] = []
@@ -85,18 +89,36 @@ class TrailWalk:
         if event.kind == EventKind.CORRECTION:
             # What a case had before its first correction came with the import.
             self._before.setdefault(event.case, {}).setdefault(data["finding"], data["before"])
-        elif event.kind == EventKind.UNDO:
-            self._undone.add(data["undoes"])
-        else:
+        elif event.kind == EventKind.READ_COMMITTED:
             self.reads.append(self._read(event, data))
         if "implied_by" in data:  # one press of a key is one act
             return
-        if event.kind == EventKind.CORRECTION:
+        tally, timed = self._tally(event)
+        if event.kind == EventKind.READ_COMMITTED:
+            tally.reads += 1
+            tally.timed_reads += timed
+        elif event.kind == EventKind.CORRECTION:
             self._set.append(event.seq)
-        elif event.kind == EventKind.UNDO:
+            self._made[event.seq] = tally, timed
+            tally.corrections += 1
+            tally.timed_corrections += timed
+        else:
             self._taken_back.append(event.seq)
+            tally, timed = self._made.pop(data["undoes"], (_Tally(), False))
+            tally.corrections -= 1
+            tally.timed_corrections -= timed
+
+    def _tally(self, event: Event) -> tuple[_Tally, bool]:
+        """Where an act counts, and whether its time is known: what led to the first act after a
+        pause, nobody has measured."""
         at = datetime.fromisoformat(event.at)
-        self._acts.setdefault(event.actor, []).append(_Act(event.seq, at, event.kind))
+        tally = self._tallies.setdefault((event.actor, at.date().isoformat()), _Tally())
+        before = self._last.get(event.actor)
+        self._last[event.actor] = at
+        seconds = -1.0 if before is None else (at - before).total_seconds()
+        timed = 0.0 <= seconds <= PAUSE
+        tally.seconds += seconds if timed else 0.0
+        return tally, timed
 
     def _read(self, event: Event, data: Mapping[str, object]) -> Read:
         said = data["states"]
@@ -127,58 +149,34 @@ class TrailWalk:
 
     def paces(self) -> tuple[Pace, ...]:
         """All readers and days, then each reader, then each day."""
-        names = sorted(self._acts)
-        spans = {name: list(self._spans(name)) for name in names}
-        everything = [span for found in spans.values() for span in found]
-        days = sorted({span.day for span in everything})
+        readers = sorted({reader for reader, _ in self._tallies})
+        days = sorted({day for _, day in self._tallies})
         return (
-            _pace("", "", everything),
-            *(_pace(name, "", spans[name]) for name in names),
-            *(_pace("", day, [s for s in everything if s.day == day]) for day in days),
+            _pace("", "", self._tallies.values()),
+            *(_pace(name, "", [t for (of, _), t in self._tallies.items() if of == name])
+              for name in readers),
+            *(_pace("", day, [t for (_, of), t in self._tallies.items() if of == day])
+              for day in days),
         )
-
-    def _spans(self, reader: str) -> Iterator[_Span]:
-        """Each act of a reader with the seconds of work that led to it; the first after a pause
-        has none that anybody knows."""
-        acts = self._acts[reader]
-        yield self._span(acts[0], None)
-        for before, act in pairwise(acts):
-            seconds = (act.at - before.at).total_seconds()
-            yield self._span(act, seconds if 0.0 <= seconds <= PAUSE else None)
-
-    def _span(self, act: _Act, seconds: float | None) -> _Span:
-        corrects = act.kind == EventKind.CORRECTION and act.seq not in self._undone
-        reads = act.kind == EventKind.READ_COMMITTED
-        return _Span(act.at.date().isoformat(), seconds, corrects, reads)
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    day: str
-    seconds: float | None
-    corrects: bool
-    reads: bool
 
 
 def _set(states: Mapping[str, str]) -> dict[str, str]:
     return {name: state for name, state in states.items() if state != State.UNSET}
 
 
-def _pace(reader: str, day: str, spans: Sequence[_Span]) -> Pace:
-    """Rates count the acts whose time is known: an act after a pause has work behind it that
-    nobody measured."""
-    timed = [span for span in spans if span.seconds is not None]
-    seconds = sum(span.seconds or 0.0 for span in timed)
-    known = seconds >= LEAST_WORK
-    hours = seconds / 3600
+def _pace(reader: str, day: str, tallies: Iterable[_Tally]) -> Pace:
+    """Rates count the acts whose time is known."""
+    found = list(tallies)
+    hours = sum(tally.seconds for tally in found) / 3600
+    known = 3600 * hours >= LEAST_WORK
     return Pace(
         reader=reader,
         day=day,
-        reads=sum(span.reads for span in spans),
-        corrections=sum(span.corrects for span in spans),
+        reads=sum(tally.reads for tally in found),
+        corrections=sum(tally.corrections for tally in found),
         hours=hours,
-        corrections_per_hour=sum(span.corrects for span in timed) / hours if known else None,
-        reads_per_hour=sum(span.reads for span in timed) / hours if known else None,
+        corrections_per_hour=sum(t.timed_corrections for t in found) / hours if known else None,
+        reads_per_hour=sum(t.timed_reads for t in found) / hours if known else None,
     )
 
 

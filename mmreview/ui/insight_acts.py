@@ -35,7 +35,9 @@ def open_insights(window: MainWindow, *, page: str = "saving") -> InsightsDialog
         window.runner.submit(
             Lane.BULK,
             desk.insights.collect,
+            name="ui.task.insights",
             key="all_insights",
+            on_progress=lambda step: dialog.show_reading(step) if isValid(dialog) else None,
             on_done=_on_found,
             on_failed=lambda error: window.show_problem(message_of(error)),
         )

@@ -98,8 +98,8 @@ class InsightLine(QAbstractButton):
         if self._curves:
             names = {arm: tr(f"ui.insights.line.{arm}") for arm, _ in self._curves}
             widest = max(metrics.horizontalAdvance(name) for name in names.values())
-            area = QRectF(UNIT, height + UNIT, self.width() - widest - 5 * UNIT,
-                          self.height() - height - 2 * UNIT)
+            top = height + 2 * UNIT
+            area = QRectF(UNIT, top, self.width() - widest - 5 * UNIT, self.height() - top - UNIT)
             self._draw_curves(painter, area, names)
         if self.hasFocus():
             painter.setPen(QPen(colours.focus, 1.5))
@@ -125,7 +125,8 @@ class InsightLine(QAbstractButton):
             painter.drawPolyline(places)
             ends.append((places[-1].y(), arm, colour))
         ends.sort(key=lambda end: end[0])
-        upper, lower = ends[0][0], max(ends[-1][0], ends[0][0] + _APART)
+        upper = max(ends[0][0], area.top() + UNIT)
+        lower = max(ends[-1][0], upper + _APART)
         over = max(0.0, lower - area.bottom())
         for (_, arm, colour), y in zip(ends, (upper - over, lower - over), strict=True):
             painter.setPen(colour)

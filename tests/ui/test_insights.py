@@ -144,6 +144,20 @@ def test_it_measures_by_itself_once_there_is_enough_and_the_window_rests(make_wi
     assert window.session.desk.insights.summary()[2].at == first.at, "nothing new to measure"
 
 
+def test_it_opens_at_once_and_says_what_it_waits_for(read_window):
+    window = read_window
+    window.runner.held = True
+    dialog = open_page(window)
+    waiting = dialog.findChild(QWidget, "insightsReading")
+    assert waiting.isVisible() and waiting.text() == "Reading the trail"
+    assert not dialog.findChild(QWidget, "savingSaid").isVisible()
+    window.runner.held = False
+    window.runner.run_all()
+    assert not waiting.isVisible()
+    assert dialog.findChild(QWidget, "savingSaid").isVisible()
+    dialog.close()
+
+
 # --- pages --------------------------------------------------------------------------------------
 
 

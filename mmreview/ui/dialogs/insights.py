@@ -10,7 +10,7 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 
 from mmreview.domain.errors import Message, MmreviewError
@@ -18,7 +18,7 @@ from mmreview.domain.insights import Insights
 from mmreview.domain.progress import Progress, TrainingStep
 from mmreview.services.exporting import written_whole
 from mmreview.translation import tr
-from mmreview.ui.dialogs.dialog import Dialog
+from mmreview.ui.dialogs.dialog import Dialog, note
 from mmreview.ui.insights.changed import ChangedPage
 from mmreview.ui.insights.pace import PacePage
 from mmreview.ui.insights.saving import SavingPage
@@ -26,6 +26,7 @@ from mmreview.ui.insights.versions import VersionsPage
 from mmreview.ui.model.run_strip import RunStrip
 from mmreview.ui.model.sections import SectionBar
 from mmreview.ui.theme import UNIT
+from mmreview.ui.wording import percent
 
 _PAGES = ("saving", "versions", "changed", "pace")
 
@@ -55,6 +56,10 @@ class InsightsDialog(Dialog):
         self._stack = QStackedWidget(self)
         for page in (self._saving, self._versions, self._changed, self._pace):
             self._stack.addWidget(page)
+        self._reading = note("", self)  # in the pages' place until there is something to show
+        self._reading.setObjectName("insightsReading")
+        self._stack.hide()
+        self.body.addWidget(self._reading, 1, Qt.AlignmentFlag.AlignTop)
         self.body.addWidget(self._stack, 1)
         self._strip = RunStrip(self)
         self._strip.cancelWanted.connect(self.cancelWanted)
@@ -67,13 +72,23 @@ class InsightsDialog(Dialog):
         self.add_buttons(close, aside=(self._save,))
         self._sections.currentChanged.connect(self._on_page_changed)
         self._on_page_changed(0)
+        self.show_reading(None)
         self.resize(256 * UNIT, 160 * UNIT)
 
     # --- what it shows ----------------------------------------------------------------------------
 
+    def show_reading(self, step: Progress | None) -> None:
+        """The trail is being read, or old versions are being asked."""
+        parts = [tr("ui.insights.reading" if step is None else step.stage)]
+        if step is not None and step.total:
+            parts.append(percent(step.done / step.total))
+        self._reading.setText(" · ".join(parts))
+
     def show_insights(self, found: Insights, *, writable: bool = True) -> None:
         """Show all of it. Without ``writable`` nothing can be measured."""
         self._writable = writable
+        self._reading.hide()
+        self._stack.show()
         self._saving.show_comparison(found.comparison, found.readiness)
         self._versions.show_attempts(found.attempts)
         self._changed.show_agreements(found.agreements, found.unknown)

@@ -390,7 +390,7 @@ def queue(
 @cli.command()
 def simulate(
     project: ProjectArgument,
-    policy: Annotated[str, typer.Option(help="Names, joined by commas.")] = "margin",
+    policy: Annotated[str, typer.Option(help="Names, joined by commas.")] = "hybrid",
     seeds: Annotated[int, typer.Option(min=1, max=26, help="How often, on other patients.")] = 5,
     noise: Annotated[
         float, typer.Option(min=0, max=0.5, help="How often the reader says a finding wrongly.")

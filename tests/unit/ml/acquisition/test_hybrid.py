@@ -1,4 +1,4 @@
-"""The default goes from typical to uncertain and different, with a share of doubtful labels."""
+"""The default goes from typical cases to what few cases show, with a share of doubtful labels."""
 
 from dataclasses import replace
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mmreview.domain.queues import Choice
-from mmreview.ml.acquisition.hybrid import best_of_each, mixed
+from mmreview.ml.acquisition.hybrid import mixed
+from mmreview.ml.acquisition.seeking import worthiest
 
 
 def keys(chosen):
@@ -18,38 +19,57 @@ def test_without_a_version_it_is_typicality(ask):
     assert keys(asking.rank("hybrid", top=10)) == keys(asking.rank("typicality", top=10))
 
 
-def test_with_few_positives_it_is_still_cold(ask):
-    asking = ask(cases=300, labelled=60)
-    asking.train()
+def test_a_first_positive_ends_the_cold_start(ask):
+    asking = ask(cases=300, labelled=10)
+    nothing = asking.world.table(targets=np.zeros_like(asking.world.truth), rows=np.arange(10))
+    assert {c.reason for c in asking.rank("hybrid", table=nothing)} == {"queue.typical"}
+    targets = np.zeros_like(asking.world.truth)
+    targets[3, 1] = 1
+    one = asking.world.table(targets=targets, rows=np.arange(10))
+    found = asking.rank("hybrid", table=one)
+    assert {c.reason for c in found} == {"queue.resembles"}
+    assert {c.params["finding"] for c in found} == {"Finding B"}
+    assert {c.params["count"] for c in found} == {1}
+
+
+def test_without_a_version_it_finds_more_of_what_it_has_seen_once(ask):
+    asking = ask(cases=400, labelled=30, signal={"image": 3.0, "text": 3.0})
+    chosen = asking.rank("hybrid", top=30)
+    marked = [asking.world.truth[c.key, asking.world.findings.index(c.params["finding"])]
+              for c in chosen]
+    assert np.mean(marked) > np.mean(asking.world.truth[30:]) + 0.2
+
+
+def test_with_a_version_rare_findings_come_first(ask):
+    asking = ask(cases=500, labelled=150)
     targets = asking.world.truth.copy()
-    targets[4:, 2] = 0  # of one finding there are four positives at most
-    table = asking.world.table(targets=targets, rows=np.arange(60))
-    assert {c.reason for c in asking.rank("hybrid", table=table)} == {"queue.typical"}
-    assert {c.reason for c in asking.rank("hybrid")} == {"queue.uncertain"}
-
-
-def test_a_finding_nobody_ever_sees_does_not_hold_it_up(ask):
-    asking = ask(cases=300, labelled=120)
-    asking.train()
-    targets = asking.world.truth.copy()
-    targets[:, 2] = 0
-    table = asking.world.table(targets=targets, rows=np.arange(120))
-    assert {c.reason for c in asking.rank("hybrid", table=table)} == {"queue.uncertain"}
-
-
-def test_uncertain_cases_are_of_different_parts_of_the_pool(ask):
-    asking = ask(cases=600, widths={"image": 12, "text": 8})
-    asking.train()
-    unsure = asking.rank("margin", top=80)
-    chosen = asking.rank("hybrid", top=10)
-    assert set(keys(chosen)) <= set(keys(unsure))
+    kept = np.cumsum(targets[:, 0]) <= 4  # of the first finding four positives
+    targets[:, 0] *= kept
+    table = asking.world.table(targets=targets, rows=np.arange(150))
+    asking.version, _ = asking.rounds.train(table)
+    chosen = asking.rank("hybrid", table=table, top=20)
+    named = [(c.reason, c.params["finding"]) for c in chosen]
+    assert named.count(("queue.rare", "Finding A")) > 8
     assert [c.score for c in chosen] == sorted((c.score for c in chosen), reverse=True)
 
-    def apart(found):
-        x = asking.world.matrices["image"][keys(found)]
-        return np.sort(np.linalg.norm(x[:, None] - x[None], axis=2), axis=1)[:, 1].mean()
 
-    assert apart(chosen) > apart(unsure[:10])
+def test_a_batch_is_spread_over_findings():
+    doubts = np.zeros((40, 2), np.float32)
+    doubts[:20, 0], doubts[20:, 1] = 0.25, 0.2
+    rows, worth, at = worthiest(doubts, np.array([0.0, 0.0]), 10)
+    assert 3 <= (at == 1).sum() <= 7
+    assert (np.diff(worth) <= 1e-6).all()
+    assert len(set(rows.tolist())) == 10
+    rows, _, _ = worthiest(doubts, np.array([0.0, 50.0]), 5)
+    assert (rows < 20).all()
+    assert len(worthiest(np.zeros((5, 2), np.float32), np.zeros(2), 3)[0]) == 0
+
+
+def test_what_is_worth_nothing_is_drawn_at_random(ask):
+    asking = ask(cases=60, labelled=40)
+    asking.train()
+    found = asking.rank("hybrid", top=30)
+    assert sorted(keys(found)) == list(range(40, 60))
 
 
 def test_doubtful_labels_have_their_share(ask):
@@ -65,12 +85,6 @@ def test_doubtful_labels_have_their_share(ask):
     doubted = [place for place, c in enumerate(chosen) if c.reason == "queue.doubt_absent"]
     assert len(chosen) == len(set(keys(chosen))) == 20
     assert doubted == [7, 13]
-
-
-def test_each_cluster_gives_its_best_before_any_its_second():
-    scores = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
-    labels = np.array([0, 0, 0, 1, 2])
-    assert best_of_each(scores, labels, 4).tolist() == [0, 3, 4, 1]
 
 
 def choice(key):

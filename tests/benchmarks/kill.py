@@ -1,6 +1,7 @@
 """Kill -9 at random moments of a scripted session of corrections: nothing acknowledged is lost.
 
     python tests/benchmarks/kill.py [--rounds N] [--seed S]
+    python tests/benchmarks/kill.py --what training    (see ``kill_training``)
 
 A child process corrects findings through ``services.reviewing``, takes some back, commits reads,
 and prints a line after each act, so after its commit. It is killed at a random moment. Then the
@@ -176,7 +177,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
+    parser.add_argument("--what", choices=("corrections", "training"), default="corrections")
+    parser.add_argument("--project", type=Path, help="training: kill in a copy of this project")
     options = parser.parse_args()
+    if options.what == "training":
+        import kill_training  # beside this script; imports the model room
+
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "kill.mmreview"
+            kill_training.make_project(folder, options.project)
+            whole = kill_training.report(folder, rounds=options.rounds, seed=options.seed)
+        sys.exit(not whole)
     outcomes = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "kill.mmreview"

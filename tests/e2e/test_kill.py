@@ -1,4 +1,4 @@
-"""Kill -9 in the middle of corrections and in the middle of making a project."""
+"""Kill -9 in the middle of corrections, of training and promoting, and of making a project."""
 
 import importlib.util
 import random
@@ -15,15 +15,24 @@ from mmreview.store.engine import create_store, open_store
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def kill():
-    path = ROOT / "tests" / "benchmarks" / "kill.py"
-    spec = importlib.util.spec_from_file_location("mmreview_kill", path)
+def _benchmark(name):
+    path = ROOT / "tests" / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"mmreview_{name}", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     yield module
     del sys.modules[spec.name]
+
+
+@pytest.fixture(scope="module")
+def kill():
+    yield from _benchmark("kill")
+
+
+@pytest.fixture(scope="module")
+def kill_training():
+    yield from _benchmark("kill_training")
 
 
 def test_no_acknowledged_correction_is_lost(kill, tmp_path):
@@ -34,6 +43,20 @@ def test_no_acknowledged_correction_is_lost(kill, tmp_path):
     for outcome in outcomes:
         assert outcome.lost == 0
         assert outcome.problems == ()
+
+
+def test_a_kill_of_training_promoting_and_rolling_back_leaves_a_whole_project(
+    kill_training, demo, tmp_path
+):
+    folder = tmp_path / "killed.mmreview"
+    kill_training.make_project(folder, demo)
+    longest = dict.fromkeys(kill_training.ACTS, 0.5)
+    for act in kill_training.ACTS:
+        seed = random.randrange(1 << 30)
+        outcome = kill_training.one_round(folder, seed=seed, act=act, longest=longest)
+        assert outcome.told >= 4, f"seed {seed}"
+        assert outcome.lost == 0, f"seed {seed}"
+        assert outcome.problems == (), f"seed {seed}"
 
 
 def test_a_project_that_is_killed_while_it_is_made_is_whole_or_free(kill, tmp_path):

@@ -17,7 +17,7 @@ import typer
 import typer.core
 
 from mmreview import paths
-from mmreview.console import Console, record_crash, sentence
+from mmreview.console import DONE_WITH_PROBLEMS, Console, record_crash, sentence
 from mmreview.domain.errors import Message, MmreviewError
 from mmreview.settings import login
 
@@ -124,4 +124,9 @@ def opened_desk(
         try:
             yield console, desk
         finally:
+            notice = desk.predicting.notice
             desk.close()
+            if notice is not None:
+                console.problem(notice)
+        if notice is not None:
+            raise typer.Exit(DONE_WITH_PROBLEMS)

@@ -171,13 +171,16 @@ def furnish(
     from mmreview.services.propagating import Propagating
     from mmreview.services.queueing import Queueing
     from mmreview.services.reviewing import Reviewing
+    from mmreview.services.standing_in import StandingIn
     from mmreview.services.suspicions import Suspicions
 
     _join_modalities(store, features)
     folder, cases, events, versions = store.folder, store.cases, store.events, store.versions
+    standing = StandingIn(
+        versions=versions, trainer=trainer, folder=folder, known=cases.schema.names
+    )
     predicting = Predicting(
-        cases=cases, versions=versions, scores=store.scores, features=features, trainer=trainer,
-        folder=folder,
+        cases=cases, versions=versions, scores=store.scores, features=features, standing=standing
     )
     gating = _gating(store)
     learning = Learning(
@@ -187,6 +190,7 @@ def furnish(
         rounds=store.rounds,
         gating=gating,
         trainer=trainer,
+        standing=standing,
         folder=folder,
     )
     if not store.read_only:

@@ -136,6 +136,12 @@ class BundleInvalid(MmreviewError):
 
     code = "error.bundle_invalid"
 
+    @property
+    def is_damage(self) -> bool:
+        """True where the files are at fault; False where they are sound, but the encoders or
+        modalities in use are others than it was trained on."""
+        return self.code not in ("error.bundle_other_encoder", "error.bundle_other_modalities")
+
 
 class TooFewLabels(MmreviewError):
     """Training cannot start; ``needed`` more labels are missing."""

@@ -243,8 +243,8 @@ class VersionStore(Protocol):
 
     def add(self, version: Version, event: NewEvent) -> Event:
         """Register a version whose files are already durable, with its event, in one
-        transaction. A champion retires the one before; one that serves or waits retires those
-        that waited. The round that it came of is settled with it."""
+        transaction. A champion retires the one before; one that serves or waits takes the
+        place of those that waited. The round that it came of is settled with it."""
         ...
 
     def set_role(self, version: int, role: Role, event: NewEvent) -> Event:

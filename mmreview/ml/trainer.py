@@ -195,14 +195,16 @@ class FusionTrainer:
             self._features.want_parts()
 
     def _parent(self, request: TrainingRequest) -> Champion | None:
-        """The champion's bundle, if it can be read and its encoders are today's."""
+        """The champion's bundle, if its encoders are today's (BundleInvalid if it is damaged)."""
         if request.parent is None or request.parent_folder is None:
             return None
         version = request.parent
         try:
             bundle = bundles.read(request.parent_folder, version=version.id, sha256=version.sha256)
             self._check_encoders(bundle, version.id)
-        except BundleInvalid:
+        except BundleInvalid as error:
+            if error.is_damage:
+                raise
             return None
         return champion_of(bundle, request.findings, sha256=version.sha256)
 

@@ -35,7 +35,7 @@ from mmreview.domain.progress import Progress
 from mmreview.domain.reads import Stage
 from mmreview.domain.versions import Version
 from mmreview.services.learning import Learning
-from mmreview.services.predicting import loaded
+from mmreview.services.standing_in import loaded
 from mmreview.services.trail_walk import Read, TrailWalk, share
 
 #: The comparison lies beside a version's files and is no part of it.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mmreview.domain.changes import ChampionChanged
-from mmreview.domain.errors import MmreviewError
+from mmreview.domain.errors import BundleInvalid, MmreviewError
 from mmreview.domain.labels import LabelTable
 from mmreview.domain.ports import (
     CaseStore,
@@ -31,8 +31,8 @@ from mmreview.domain.reads import EventKind, NewEvent
 from mmreview.domain.rounds import Round
 from mmreview.domain.versions import LambdaChoice, Role, Version
 from mmreview.services.gating import Gating
-from mmreview.services.predicting import loaded
 from mmreview.services.rounds import Rounds, version_folder
+from mmreview.services.standing_in import StandingIn
 
 #: The fusion of a first version; later rounds keep the serving version's.
 DEFAULT_FUSION = "mixture"
@@ -85,6 +85,7 @@ class Learning:
         rounds: RoundStore,
         gating: Gating,
         trainer: Trainer,
+        standing: StandingIn,
         folder: Path,
     ) -> None:
         self._cases = cases
@@ -93,6 +94,7 @@ class Learning:
         self._rounds = rounds
         self._gating = gating
         self._trainer = trainer
+        self._standing = standing
         self._folder = folder
         #: How many rounds a kill had cut off when the project was opened.
         self.interrupted = 0
@@ -153,6 +155,22 @@ class Learning:
         """
         options = options or TrainingOptions()
         parent = self._versions.champion()
+        try:
+            return (yield from self._round(options, parent, actor=actor))
+        except BundleInvalid as error:
+            is_parent = parent is not None and error.params.get("version") == parent.id
+            if parent is None or not (is_parent and error.is_damage):
+                raise
+            self._standing.replace(parent, error)
+        # Compared with the version that stands in; with nothing where there is none.
+        champion = self._versions.champion()
+        is_sound = champion is not None and champion.id != parent.id
+        return (yield from self._round(options, champion, actor=actor, is_sound=is_sound))
+
+    def _round(
+        self, options: TrainingOptions, parent: Version | None, *, actor: str,
+        is_sound: bool = True,
+    ) -> Generator[TrainingStep, None, Version]:
         seen = self._events.last_seq()
         wish = Round(
             actor=actor,
@@ -168,7 +186,7 @@ class Learning:
         return (
             yield from self._walk.run(
                 wish,
-                snapshot=lambda: self._snapshot(options, parent, seen),
+                snapshot=lambda: self._snapshot(options, parent, seen, is_sound=is_sound),
                 register=lambda request, result: self._register(request, result, actor=actor),
             )
         )
@@ -183,7 +201,8 @@ class Learning:
         return options.weight or parse_weight(kept.get("weight", "cv"))
 
     def _snapshot(
-        self, options: TrainingOptions, parent: Version | None, through_seq: int
+        self, options: TrainingOptions, parent: Version | None, through_seq: int, *,
+        is_sound: bool = True,
     ) -> TrainingRequest:
         number = self._versions.next_id()
         table, before = self._cases.label_table(through_seq), None
@@ -199,7 +218,7 @@ class Learning:
             seed=options.seed,
             folder=self._folder / version_folder(number),
             parent=parent,
-            parent_folder=self._folder / parent.folder if parent else None,
+            parent_folder=self._folder / parent.folder if parent and is_sound else None,
             parent_table=before,
             families=self._families(),
             groups=self._cases.schema.groups,
@@ -292,8 +311,7 @@ class Learning:
         previous = self._versions.champion()
         if previous is not None and previous.id == number:
             raise VersionUnfit("error.version_serves_already", version=number)
-        folder = self._folder / version.folder  # files that are damaged or foreign are refused
-        loaded(self._trainer, version, folder, known=self._cases.schema.names)
+        self._standing.load(version)  # files that are damaged or foreign are refused
         event = self._versions.set_role(
             number,
             Role.CHAMPION,

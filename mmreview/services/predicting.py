@@ -7,9 +7,8 @@ id of the version it came from.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from mmreview.domain.cases import Case, Partition
 from mmreview.domain.errors import BundleInvalid, Message
@@ -18,37 +17,17 @@ from mmreview.domain.ports import (
     Features,
     Predictor,
     ScoreStore,
-    Trainer,
     VersionStore,
 )
 from mmreview.domain.predictions import CaseScore, Prediction
 from mmreview.domain.progress import Progress
 from mmreview.domain.queues import scores
-from mmreview.domain.versions import ServingModel, Version
+from mmreview.domain.versions import ServingModel
+from mmreview.services.standing_in import StandingIn
 
 _BLOCK = 512
 #: Cases that are scored between two looks at whether to go on: some hundredths of a second.
 _SCORED = 4096
-
-#: Why a sound version cannot answer: other encoders, or other views of the same ones, are in use.
-_OUTGROWN = ("error.bundle_other_encoder", "error.bundle_other_modalities")
-
-
-def loaded(
-    trainer: Trainer, version: Version, folder: Path, *, known: Sequence[str]
-) -> Predictor:
-    """The version, if it speaks of no other findings than those ``known`` to the project.
-
-    Raises:
-        BundleInvalid: its files are damaged, or of another schema.
-    """
-    predictor = trainer.load(version, folder)
-    unknown = [name for name in predictor.findings if name not in known]
-    if unknown:
-        raise BundleInvalid(
-            "error.bundle_other_schema", version=version.id, findings=", ".join(unknown[:3])
-        )
-    return predictor
 
 
 class Predicting:
@@ -61,15 +40,13 @@ class Predicting:
         versions: VersionStore,
         scores: ScoreStore,
         features: Features,
-        trainer: Trainer,
-        folder: Path,
+        standing: StandingIn,
     ) -> None:
         self._cases = cases
         self._versions = versions
         self._scores = scores
         self._features = features
-        self._trainer = trainer
-        self._folder = folder
+        self._standing = standing
         self._predictor: Predictor | None = None
         self._lock = threading.Lock()
 
@@ -86,18 +63,26 @@ class Predicting:
         return model
 
     def serve(self) -> ServingModel | None:
-        """Make the registered champion the predictor of every later call; None without one."""
+        """Make the registered champion the predictor of every later call; None without one. For
+        one that is damaged the version before it stands in (``notice`` tells).
+
+        Raises:
+            BundleInvalid: it cannot answer, and nobody can stand in.
+        """
         champion = self._versions.champion()
         with self._lock:
             if champion is None:
                 self._predictor = None
             elif self._predictor is None or self._predictor.version != champion.id:
-                folder = self._folder / champion.folder
-                self._predictor = loaded(
-                    self._trainer, champion, folder, known=self._cases.schema.names
-                )
-        self._scores.serve(champion.id if champion else None)
+                self._predictor = self._standing.champion(champion)
+            predictor = self._predictor
+        self._scores.serve(predictor.version if predictor else None)
         return self.serving()
+
+    @property
+    def notice(self) -> Message | None:
+        """That a version stands in for a damaged one, and which."""
+        return self._standing.notice
 
     def outgrown(self) -> bool:
         """Whether only a new version can make use of what there is: the champion was trained on
@@ -110,7 +95,7 @@ class Predicting:
         try:
             self.serve()
         except BundleInvalid as error:
-            if error.code not in _OUTGROWN:
+            if error.is_damage:
                 raise
             return True
         predictor = self._predictor

@@ -25,7 +25,7 @@ _RETIRE = Query(
     update(versions).where(versions.c.role == str(Role.CHAMPION)).values(role=str(Role.RETIRED))
 )
 _WAIT_NO_LONGER = Query(
-    update(versions).where(versions.c.role == str(Role.CHALLENGER)).values(role=str(Role.RETIRED))
+    update(versions).where(versions.c.role == str(Role.CHALLENGER)).values(role=str(Role.REFUSED))
 )
 _SET_ROLE = Query(
     update(versions).where(versions.c.id == bindparam("version")).values(role=bindparam("new"))
@@ -64,8 +64,8 @@ class SqlVersionStore:
 
     def add(self, version: Version, event: NewEvent) -> Event:
         """Register a version whose files are already durable, with its event, in one
-        transaction. A champion retires the one before; one that serves or waits retires those
-        that waited. The round that it came of is settled with it."""
+        transaction. A champion retires the one before; one that serves or waits takes the
+        place of those that waited. The round that it came of is settled with it."""
         with self._database.write() as connection:
             if version.role is Role.CHAMPION:
                 _RETIRE.run(connection)

@@ -60,6 +60,7 @@ class Session(QObject):
         self._last_case = ""
         self._filling = False
         self._champion: Version | None = None
+        self._told: Message | None = None  # what was said of a damaged version
         self.saving = Saving(runner, desk.reviewing, self)
         self.training = Training(runner, desk, reader, self)
         self.preparing = Preparing(runner, desk, opener, self)
@@ -215,6 +216,11 @@ class Session(QObject):
     def _on_model_served(self, model: ServingModel | None) -> None:
         self._page.show_model(model)
         self._status.show_version(model.version if model is not None else None)
+        notice = self.desk.predicting.notice
+        if notice is not None and notice != self._told:
+            self._told = notice
+            self.problemFound.emit(notice)
+            self.training.count()
 
     def _on_cases_prepared(self) -> None:
         self.preparing.serve()

@@ -222,7 +222,10 @@ class Training(QObject):
     def _on_trained(self, version: Version) -> None:
         self._task = None
         self.finished.emit(version)
-        if version.role is Role.CHAMPION:
+        serving = self._desk.predicting.serving()
+        # A parent that was found damaged does not serve any more, whatever came of the round.
+        stands_in = serving is not None and serving.version != version.parent
+        if version.role is Role.CHAMPION or stands_in:
             self.championChanged.emit()
         self.count()
         self._start_if_due()

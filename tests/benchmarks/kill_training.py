@@ -231,9 +231,10 @@ def report(folder: Path, *, rounds: int, seed: int) -> bool:
         outcomes.append(one_round(folder, seed=seed + number, act=act, longest=longest))
         for problem in outcomes[-1].problems:
             print(f"round {number}, {act}: {problem}", flush=True)
-    by_act = Counter(outcome.act for outcome in outcomes)
+    killed = Counter(f"killed in {outcome.act}" for outcome in outcomes)
     print(f"seed {seed}")
-    print(f"{'killed in ' + ', '.join(f'{a} {n}' for a, n in by_act.items()):<60}{len(outcomes):>6}")
+    for words, count in killed.items():
+        print(f"{words:<60}{count:>6}")
     print(f"{'rounds of training that the kill cut off':<60}"
           f"{sum(o.interrupted for o in outcomes):>6}")
     print(f"{'corrections told':<60}{sum(o.corrections for o in outcomes):>6}")

@@ -300,7 +300,7 @@ def test_refusing_is_one_event_of_the_reader_and_keeps_the_corrections(desk, wai
 def test_only_the_newest_waits(desk, waiting, opener):
     third = trained(desk)
     assert desk.learning.waiting() == third
-    assert roles(desk) == {1: "champion", 2: "retired", 3: "challenger"}
+    assert roles(desk) == {1: "champion", 2: "refused", 3: "challenger"}
     assert desk.learning.rounds()[1].reason.code == "round.superseded"
     opener.trainer.outcome = None
     assert trained(desk).role == "champion"

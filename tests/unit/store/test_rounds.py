@@ -81,7 +81,7 @@ def test_a_later_version_ends_the_waiting_of_an_earlier_one(store):
     newest, older = store.rounds.rounds()
     assert (newest.state, older.state) == ("waiting", "refused")
     assert older.reason == Message("round.superseded")
-    assert [v.role for v in store.versions.versions()] == ["retired", "challenger"]
+    assert [v.role for v in store.versions.versions()] == ["refused", "challenger"]
 
 
 def test_what_never_ended_is_interrupted_by_the_next_or_by_name(store):

@@ -181,6 +181,7 @@ class Learning:
                 "fusion": self._fusion(options, parent),
                 "weight": str(self._weight(options, parent)),
                 "seed": options.seed,
+                "unlabelled": options.unlabelled,
             },
         )
         return (

@@ -104,7 +104,8 @@ def test_each_state_is_durable_before_the_next_begins(desk):
     assert seen[-1] == ("training.phase.saving", ["evaluating"])
     [found] = desk.learning.rounds()
     assert (found.state, found.version, found.actor) == ("serving", 1, "ana")
-    assert found.options == {"fusion": "mixture", "weight": "cv", "seed": 0}
+    options = {"fusion": "mixture", "weight": "cv", "seed": 0, "unlabelled": False}
+    assert found.options == options
     assert found.ended_at >= found.started_at != ""
 
 

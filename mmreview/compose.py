@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mmreview.services.insights import LoopInsights
     from mmreview.services.learning import Learning
     from mmreview.services.simulating import Simulating
+    from mmreview.services.standing_in import StandingIn
     from mmreview.store.engine import Store
 
 #: Who signs the events that no person made.
@@ -166,7 +167,6 @@ def furnish(
     from mmreview.imaging.decoding import probe
     from mmreview.services.exporting import Exporting
     from mmreview.services.importing import Importing
-    from mmreview.services.learning import Learning
     from mmreview.services.predicting import Predicting
     from mmreview.services.propagating import Propagating
     from mmreview.services.queueing import Queueing
@@ -183,18 +183,7 @@ def furnish(
         cases=cases, versions=versions, scores=store.scores, features=features, standing=standing
     )
     gating = _gating(store)
-    learning = Learning(
-        cases=cases,
-        events=events,
-        versions=versions,
-        rounds=store.rounds,
-        gating=gating,
-        trainer=trainer,
-        standing=standing,
-        folder=folder,
-    )
-    if not store.read_only:
-        learning.recover()
+    learning = _learning(store, trainer, gating, standing)
     importing = Importing(
         cases=cases, events=events, preferences=store.preferences, folder=folder, probe=probe
     )
@@ -221,6 +210,25 @@ def furnish(
         describe_model=features.describe,
         close=store.close,
     )
+
+
+def _learning(store: Store, trainer: Trainer, gating: Gating, standing: StandingIn) -> Learning:
+    """Rounds of training; what a kill left of one is cleaned up first."""
+    from mmreview.services.learning import Learning
+
+    learning = Learning(
+        cases=store.cases,
+        events=store.events,
+        versions=store.versions,
+        rounds=store.rounds,
+        gating=gating,
+        trainer=trainer,
+        standing=standing,
+        folder=store.folder,
+    )
+    if not store.read_only:
+        learning.recover()
+    return learning
 
 
 def _simulating(

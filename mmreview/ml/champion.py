@@ -142,8 +142,9 @@ def unseen(ancestor: Ancestor, samples: Samples) -> Floats:
     result = np.full(samples.targets.shape, np.nan)
     for value in np.unique(fold):
         inside = fold == value
-        part = samples.take(inside)
-        opinions = ancestor.models[1 + int(value)].opinions(part.features, part.present)
+        features = {m: own[inside] for m, own in samples.features.items()}
+        present = {m: own[inside] for m, own in samples.present.items()}
+        opinions = ancestor.models[1 + int(value)].opinions(features, present)
         result[inside] = opinions.probabilities["fused"]
     return result
 

@@ -2,10 +2,10 @@
 
 ``features`` writes and reads it, training and prediction read it through ``features``. A cache is a
 folder ``<modality>-<short key>`` of append-only blocks and a card that says what they are. A block
-is one ``.npy`` table of (sha256, feature) rows: it carries its own index, so that a block and its
-index cannot come apart. It is written beside its name, synced and moved into place; whatever else
-lies in the folder (a partial file of a killed process, a truncated or foreign one) is ignored, and
-its items are encoded again.
+is one ``.npy`` file of hashes and rows (``packing``): it carries its own index, so that a block and
+its index cannot come apart. It is written beside its name, synced and moved into place; whatever
+else lies in the folder (a partial file of a killed process, a truncated or foreign one) is ignored,
+and its items are encoded again.
 
 ``BlockFiles`` is the only part that knows of files; sealed ones would take its place.
 """
@@ -15,17 +15,17 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import mmap
 import os
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mmreview.ml.packing import Block, Rows, give_back, pack, unpacked
 
 _log = logging.getLogger(__name__)
 
@@ -42,47 +42,18 @@ _PARTIAL = ".partial"
 _FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Rows that were written together: ``hashes`` (n,) are sha256 digests (``V32``), ``rows``
-    is (n, width) float32 and may be mapped from a file."""
-
-    hashes: NDArray[np.void]
-    rows: NDArray[np.float32]
-
-    def copy(self, sources: NDArray[np.intp], to: NDArray[np.float32]) -> None:
-        """Copy some rows; a run of them at once."""
-        first, count = int(sources[0]), len(sources)
-        if count == 1 or (np.diff(sources) != 1).any():
-            to[:] = self.rows[sources]
-        else:
-            np.copyto(to, self.rows[first : first + count])
-
-    def let_go(self) -> None:
-        """Give the pages of the file that were looked at back: memory stays bounded, whatever is
-        read through."""
-        _give_back(self.rows)
-
-
-def _give_back(rows: NDArray) -> None:
-    """Let go of the pages of the file that ``rows`` are mapped from; they come back when they
-    are looked at."""
-    mapped = getattr(rows, "_mmap", None)
-    if hasattr(mapped, "madvise"):
-        mapped.madvise(mmap.MADV_DONTNEED)
-
-
 class _Index:
-    """Which digest stands where: sorted arrays, 40 bytes a content, looked up many at a time.
+    """Which digest stands where: sorted arrays, 24 bytes a content, looked up many at a time.
 
-    Entries are found by the first eight bytes of their digests and compared by all 32. Two
-    contents that share the first eight (one chance in ten million for a million contents) would
-    take each other's place, and be encoded again when they are asked for.
+    Entries are found by the first eight bytes of their digests and compared by the first sixteen
+    (nobody can make two that share them). Two contents that share the first eight (one chance in
+    ten million for a million contents) would take each other's place, and be encoded again when
+    they are asked for.
     """
 
     def __init__(self) -> None:
         self._keys = np.empty(0, np.uint64)
-        self._digests = np.empty((0, 4), np.uint64)
+        self._rests = np.empty(0, np.uint64)  # the second eight bytes of each
         self._places = np.empty(0, np.int64)
 
     def __len__(self) -> int:
@@ -92,21 +63,21 @@ class _Index:
         """Blocks of digests, each with its number; later ones take the place of earlier ones."""
         if not hashes:
             return
-        digests = np.concatenate([_words(block.tobytes()) for block in hashes])
+        digests = np.concatenate([_words(block.tobytes())[:, :2] for block in hashes])
         rows = [number << _ROW_BITS for number in numbers]
         places = np.concatenate(
             [base + np.arange(len(block)) for base, block in zip(rows, hashes, strict=True)]
         )
         keys, last = np.unique(digests[::-1, 0], return_index=True)
         last = len(digests) - 1 - last
-        digests, places = digests[last], places[last]
+        rests, places = digests[last, 1], places[last]
         at = np.searchsorted(self._keys, keys)
         known = self._at(at) == keys if len(self) else np.zeros(len(keys), bool)
-        self._digests[at[known]] = digests[known]
+        self._rests[at[known]] = rests[known]
         self._places[at[known]] = places[known]
         at, fresh = at[~known], ~known
         self._keys = np.insert(self._keys, at, keys[fresh])
-        self._digests = np.insert(self._digests, at, digests[fresh], axis=0)
+        self._rests = np.insert(self._rests, at, rests[fresh])
         self._places = np.insert(self._places, at, places[fresh])
 
     def find(self, raw: bytes) -> NDArray[np.int64]:
@@ -114,8 +85,10 @@ class _Index:
         wanted = _words(raw)
         if not len(self):
             return np.full(len(wanted), -1, np.int64)
-        at = np.minimum(np.searchsorted(self._keys, wanted[:, 0]), len(self) - 1)
-        return np.where((self._digests[at] == wanted).all(axis=1), self._places[at], -1)
+        keys, rests = wanted[:, 0], wanted[:, 1]
+        at = np.minimum(np.searchsorted(self._keys, keys), len(self) - 1)
+        same = (self._keys[at] == keys) & (self._rests[at] == rests)
+        return np.where(same, self._places[at], -1)
 
     def _at(self, at: NDArray[np.intp]) -> NDArray[np.uint64]:
         return self._keys[np.minimum(at, len(self) - 1)]
@@ -137,7 +110,11 @@ class BlockFiles(Protocol):
         """One block; None if it cannot be used."""
         ...
 
-    def write(self, hashes: NDArray[np.void], rows: NDArray[np.float32]) -> str:
+    def pack(self, hashes: NDArray[np.void], rows: NDArray[np.float32]) -> Block:
+        """A block of these rows, as it will be read."""
+        ...
+
+    def write(self, block: Block) -> str:
         """Store one block durably (OSError if that fails); returns its name."""
         ...
 
@@ -147,16 +124,21 @@ class BlockFiles(Protocol):
 
 
 class MappedBlockFiles:
-    """Blocks as ``.npy`` files, mapped into memory when they are read."""
+    """Blocks as ``.npy`` files, mapped into memory when they are read. ``stored`` is the type of
+    the numbers, but for the last ``sparse`` of a row, which are mostly zeros. What an older program
+    wrote (a table of sha256 and features) is read as it is."""
 
     def __init__(
-        self, folder: Path, *, width: int, card: Mapping[str, Any], stored: str = "float32"
+        self, folder: Path, *, width: int, card: Mapping[str, Any], stored: str = "float32",
+        sparse: int = 0,
     ) -> None:
         self._folder = folder
         self._card = card
         self._described = False
-        number = np.dtype(stored).newbyteorder("<")
-        self._row = np.dtype([("sha256", "V32"), ("feature", number, (width,))])
+        self._width, self._stored, self.sparse = width, stored, sparse
+        self._older = [
+            np.dtype([("sha256", "V32"), ("feature", f"<f{size}", (width,))]) for size in (4, 2)
+        ]
 
     def names(self) -> set[str]:
         """The names of the ``.npy`` files."""
@@ -173,24 +155,30 @@ class MappedBlockFiles:
         except (OSError, ValueError, EOFError) as error:
             _log.warning("feature block ignored: %s", type(error).__name__)
             return None
-        if table.ndim != 1 or table.dtype != self._row:
+        block: Block | None = None
+        if table.ndim == 1 and table.dtype == np.uint8:
+            block = unpacked(table)
+        elif table.ndim == 1 and table.dtype in self._older:
+            block = Block(np.ascontiguousarray(table["sha256"]), Rows.plain(table["feature"]))
+            give_back(table)
+        if block is None or block.rows.width != self._width:
             _log.warning("feature block ignored: of another kind")
             return None
-        block = Block(np.ascontiguousarray(table["sha256"]), table["feature"])
-        _give_back(table)
         return block
 
-    def write(self, hashes: NDArray[np.void], rows: NDArray[np.float32]) -> str:
+    def pack(self, hashes: NDArray[np.void], rows: NDArray[np.float32]) -> Block:
+        """See ``packing``."""
+        return pack(hashes, rows, stored=self._stored, sparse=self.sparse)
+
+    def write(self, block: Block) -> str:
         """Write beside the name, sync, move into place, sync the folder."""
+        assert block.packed is not None
         self._describe()
         last = max((int(n[:6]) for n in self.names() if n[:6].isdigit()), default=0)
         # Two processes may count to the same number; the rest of the name keeps them apart.
         name = f"{last + 1:06d}-{uuid.uuid4().hex[:8]}.npy"
-        table = np.empty(len(hashes), dtype=self._row)
-        table["sha256"] = hashes
-        table["feature"] = rows
         with _replacing(self._folder / name) as file:
-            np.save(file, table, allow_pickle=False)
+            np.save(file, block.packed, allow_pickle=False)
         return name
 
     def remove(self, names: Iterable[str]) -> None:
@@ -279,13 +267,14 @@ class FeatureCache:
         Raises:
             OSError: they could not be written; nothing of them is kept.
         """
-        block = Block(np.frombuffer(_raw(hashes), "V32"), rows.astype(np.float32))
+        digests = np.frombuffer(_raw(hashes), "V32")
+        block = self._files.pack(digests, rows.astype(np.float32))
         with self._lock:
             if self._read_only:
                 self._kept += 1
                 self._adopt({f"memory-{self._kept}": block})
                 return
-            self._adopt({self._files.write(block.hashes, block.rows): block})
+            self._adopt({self._files.write(block): block})
             self._merge_small()
 
     def read(self, hashes: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -303,11 +292,13 @@ class FeatureCache:
             targets = np.flatnonzero(numbers == number)
             sources = places[targets] & ((1 << _ROW_BITS) - 1)
             if targets[-1] - targets[0] == len(targets) - 1:
-                block.copy(sources, rows[targets[0] : targets[-1] + 1])
+                block.rows.copy(sources, rows[targets[0] : targets[-1] + 1])
             else:
-                rows[targets] = block.rows[sources]
+                part = np.empty((len(targets), self._width), np.float32)
+                block.rows.copy(sources, part)
+                rows[targets] = part
             if len(hashes) >= _PASSING:
-                block.let_go()
+                give_back(block.rows.dense)
         return rows, known
 
     def _find(self, hashes: Sequence[str]) -> NDArray[np.int64]:
@@ -343,19 +334,21 @@ class FeatureCache:
         small = [
             name
             for name, block in sorted(self._blocks.items())
-            if len(block.hashes) < _FULL_ROWS
+            if len(block.hashes) < _FULL_ROWS and block.packed is not None
         ]
         if len(small) <= _MANY:
             return
         old = [self._blocks[name] for name in small]
-        hashes = np.concatenate([block.hashes for block in old])
-        rows = np.concatenate([block.rows for block in old])
+        merged = self._files.pack(
+            np.concatenate([block.hashes for block in old]),
+            np.concatenate([block.rows.whole() for block in old]),
+        )
         try:
-            name = self._files.write(hashes, rows)
+            name = self._files.write(merged)
         except OSError as error:  # the small ones are still there
             _log.warning("feature blocks not merged: %s", error.strerror)
             return
-        self._adopt({name: self._files.read(name) or Block(hashes, rows)})
+        self._adopt({name: self._files.read(name) or merged})
         for gone in small:
             del self._blocks[gone]
         self._files.remove(small)

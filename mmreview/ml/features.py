@@ -333,7 +333,7 @@ class EncodedFeatures:
         card = self._cards[modality]
         files = MappedBlockFiles(
             self._path(modality, numerics), width=card.width, card=card.key(numerics),
-            stored=card.stored,
+            stored=card.stored, sparse=card.sparse,
         )
         return FeatureCache(files, width=card.width, read_only=self._read_only)
 

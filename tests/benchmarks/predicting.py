@@ -6,8 +6,8 @@
 opinion of a case that has none (median and 95th percentile).
 
 *Cached*: SYNTHETIC features (real ones of other cases, mixed and blurred) of as many cases, each
-with contents of its own, in the layout that encoding leaves; 17 KB a case, so a million take
-17 GB in FOLDER. The time of ``Predicting.score_all``, which orders the worklist, by its parts:
+with contents of its own, in the layout that encoding leaves; 8 KB a case, so a million take
+8 GB in FOLDER. The time of ``Predicting.score_all``, which orders the worklist, by its parts:
 ``hashes`` read from the database, ``opinions`` by the serving version (the target: a million
 within 10 s) and the seconds of all cores together that they are ``work`` for, ``written`` the
 sort keys made and stored. ``bare`` is one matrix product of the same
@@ -38,7 +38,7 @@ from projects import arguments, real_project
 from mmreview.compose import ProjectOpener
 from mmreview.domain.findings import State
 from mmreview.domain.ports import CaseDraft
-from mmreview.ml.cache import MappedBlockFiles
+from mmreview.ml.packing import give_back
 
 _ROWS = 4096
 
@@ -62,12 +62,15 @@ def synthetic_project(work: Path, cases: int, labelled: int = 0) -> Path:
         if not known.any():
             continue
         rows[~known] = rows[known][0]
-        files = MappedBlockFiles(features._existing(m)._files._folder, width=rows.shape[1], card={})
+        files = features._existing(m)._files
         for begin in range(0, cases, _ROWS):
             numbers = range(begin, min(cases, begin + _ROWS))
             one, two = rows[np.array(numbers) % len(real)], rng.choice(rows[known], len(numbers))
             raw = bytes.fromhex("".join(content(m, i) for i in numbers))
-            files.write(np.frombuffer(raw, "V32"), 0.55 * one + 0.45 * two)
+            mixed = np.where(rng.random(one.shape) < 0.55, one, two)  # n-grams: of either report
+            dense = rows.shape[1] - files.sparse
+            mixed[:, :dense] = 0.55 * one[:, :dense] + 0.45 * two[:, :dense]
+            files.write(files.pack(np.frombuffer(raw, "V32"), mixed))
             print(f"\r{m} {begin}", end="", file=sys.stderr, flush=True)
     said = [
         {name: held.state for name, held in store.states(case.key).items()} for case in real
@@ -175,10 +178,11 @@ def bare_product(features: Any, findings: int) -> None:
         columns = np.ones((features.width(m), findings), np.float32)
         rows = np.empty((512, features.width(m)), np.float32)
         for block in blocks(features, m):
-            for begin in range(0, len(block.rows), 512):
-                run = np.arange(begin, min(len(block.rows), begin + 512))
-                block.copy(run, rows[: len(run)])
+            for begin in range(0, len(block.hashes), 512):
+                run = np.arange(begin, min(len(block.hashes), begin + 512))
+                block.rows.copy(run, rows[: len(run)])
                 rows[: len(run)] @ columns
+                give_back(block.rows.dense)
 
 
 def read_through(folder: Path) -> None:

@@ -74,7 +74,8 @@ class EncoderCard:
     there are several (see ``ml.plans``). ``step`` items are encoded for each durable block.
     ``marked`` features are values and then marks that each is there. The features of a card for
     parts are as many vectors of ``part`` numbers in a row, zeros where there are fewer parts;
-    ``stored`` is how the cache keeps them.
+    ``stored`` is the type of number in which the cache keeps them, but for the last ``sparse``,
+    which are mostly zeros (``ml.packing``).
     """
 
     name: str
@@ -89,6 +90,7 @@ class EncoderCard:
     marked: bool = False
     part: int = 0
     stored: str = "float32"
+    sparse: int = 0
     pieces: tuple[tuple[str, int], ...] = ()
     weighing: tuple[Weighing, ...] = ()
 
@@ -108,7 +110,8 @@ class EncoderCard:
             "weights_sha256": self.weights_sha256,
             "width": self.width,
         }
-        return key if self.stored == "float32" else {**key, "stored": self.stored}
+        # Wholes were kept in 32 bits once, and what was encoded then is read as it is.
+        return {**key, "stored": self.stored} if self.part else key
 
     def fingerprint(self, numerics: str) -> str:
         """The sha256 (hex) of the key."""

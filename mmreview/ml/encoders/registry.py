@@ -85,6 +85,7 @@ EFFICIENTNET_LITE0 = EncoderCard(
     items=_images,
     load=_load_efficientnet,
     pieces=(("last", 1280), ("middle", 2 * (24 + 40 + 80 + 112))),
+    stored="float16",
 )
 
 MINILM = EncoderCard(
@@ -99,6 +100,7 @@ MINILM = EncoderCard(
     load=_load_minilm,
     pieces=(("embedding", 384), ("ngrams", 2 * NGRAM_COLUMNS)),
     step=64,
+    sparse=2 * NGRAM_COLUMNS,
 )
 
 #: What stands for weights: which values there are, in which order, and how each is scaled.
@@ -138,6 +140,7 @@ TOKENS = replace(
     load=_load_spans,
     part=384,
     stored="float16",
+    sparse=0,
 )
 
 #: The parts of each modality that has some; made only where a project's fusion reads them.

@@ -20,6 +20,7 @@ from mmreview.ml.cache import FeatureCache, MappedBlockFiles
 from mmreview.ml.encoders.card import EncoderCard, Item
 from mmreview.ml.encoders.registry import DEFAULT_ENCODERS, EFFICIENTNET_LITE0
 from mmreview.ml.features import EncodedFeatures
+from mmreview.ml.packing import unpacked
 
 ROOT = Path(__file__).parents[3]
 
@@ -180,6 +181,7 @@ def test_what_the_cache_needs_needs_no_torch(project):
 import sys
 from pathlib import Path
 from mmreview.ml.features import EncodedFeatures
+from mmreview.ml.packing import unpacked
 features = EncodedFeatures(folder=Path({str(root / "features")!r}), root=Path({str(root)!r}))
 features.missing([]), features.matrix("text", [("0" * 64,)]), features.width("image")
 features.fingerprint("image")
@@ -423,4 +425,4 @@ def test_parts_are_made_only_where_they_are_wanted_and_kept_in_16_bits(tmp_path)
     assert there.all()
     assert np.array_equal(rows, features.matrix(TEXT, [case.hashes(TEXT)])[0])
     [block] = (tmp_path / "features").glob("text.parts-*/*.npy")
-    assert np.load(block)["feature"].dtype == np.float16
+    assert unpacked(np.load(block)).rows.dense.dtype == np.float16

@@ -38,6 +38,8 @@ import numpy as np
 
 TOP, FINDINGS, LABELLED, WIDTH = 64, 14, 2000, 256
 _ROWS = 4096
+#: So many cases are compared with what other libraries do; they hold all in memory.
+COMPARED = 100_000
 _BADGE_CASES = 10_000
 #: Seconds of the issue for 100,000 cases, where no baseline is measured.
 ISSUE = {"entropy": 0.16, "bald": 3.2, "coreset": 6.9, "badge": 142.0}
@@ -72,11 +74,11 @@ def truth_of(rng: np.random.Generator, cases: int) -> np.ndarray:
     return (rng.random((cases, FINDINGS)) < np.linspace(0.4, 0.02, FINDINGS)).astype(np.float32)
 
 
-def make(work: Path, cases: int) -> Path:
-    """Features, labels and a version, unless they are there."""
-    folder = work / f"acquisition-{cases}"
+def make(folder: Path, cases: int) -> None:
+    """Features, labels and a version, unless they are there; opinions as arrays too where other
+    libraries are to choose from them."""
     if (folder / "version.json").exists():
-        return folder
+        return
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     features = features_in(folder / "features")
@@ -94,9 +96,10 @@ def make(work: Path, cases: int) -> Path:
             features._writable(m).append(hashes, rows.astype(np.float32))
         print(f"\r{numbers.stop:,} cases", end="", file=sys.stderr, flush=True)
     version = train(features, targets, folder / "bundle")
-    (folder / "version.json").write_text(json.dumps(version))
     np.save(folder / "targets.npy", targets)
-    return folder
+    (folder / "version.json").write_text(json.dumps(version))
+    if cases <= COMPARED:
+        Bench(folder, cases).keep_opinions()
 
 
 def table_of(targets: np.ndarray) -> Any:
@@ -209,8 +212,6 @@ class Bench:
 
     def keep_opinions(self) -> None:
         """Leave features and opinions as arrays, for the baselines to choose from."""
-        if (self.folder / "members.npy").exists():
-            return
         from mmreview.ml.acquisition.entropy import probabilities
         from mmreview.ml.acquisition.pool import Pool
 
@@ -351,20 +352,23 @@ def inner(given: argparse.Namespace) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     policy, folder, cases = given.inner[0], Path(given.inner[1]), int(given.inner[2])
+    if given.inner[3] == "make":  # here, so that the memory that it takes is given back
+        make(folder, cases)
+        print("{}")
+        return
     if given.inner[3] == "baseline":
         print(json.dumps(baseline(policy, folder)))
         return
     bench = Bench(folder, cases)
     found = bench.measured(policy)
     if given.inner[3] == "choosing":
-        bench.keep_opinions()
         found = {**found, **{f"choosing {k}": v for k, v in bench.choosing(policy).items()}}
     print(json.dumps(found))
 
 
 def row(policy: str, folder: Path, cases: int, baselines: str | None) -> str:
     """One line of the table."""
-    compared = policy in TARGETS and cases <= 100_000
+    compared = policy in TARGETS and cases <= COMPARED
     kind = "choosing" if compared and policy in ("entropy", "bald") else "whole"
     found = alone(sys.executable, "--inner", policy, str(folder), str(cases), kind)
     line = f"{policy:<12}{found['seconds']:8.2f} s{found['work']:8.2f} s{found['memory']:6.0f} MiB"
@@ -402,9 +406,8 @@ def main() -> None:
     from mmreview.ml.acquisition import POLICIES
 
     for cases in given.cases:
-        folder = make(given.work, cases)
-        if cases <= 100_000:
-            Bench(folder, cases).keep_opinions()
+        folder = given.work / f"acquisition-{cases}"
+        alone(sys.executable, "--inner", "all", str(folder), str(cases), "make")
         print(f"\n{cases:,} cases x {2 * WIDTH} (SYNTHETIC), next {TOP}, one core")
         print(
             "policy       seconds      work    memory  choosing"

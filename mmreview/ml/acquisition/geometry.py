@@ -54,7 +54,7 @@ def surveyed(pool: Pool) -> Generator[Progress, None, Geometry]:
     """The geometry of a pool, from a sample of it."""
     count = min(len(pool), _SAMPLE)
     rows = np.unique(np.linspace(0, len(pool) - 1, count).astype(np.intp))
-    names = [m for m in pool.modalities if m in pool.request.hashes]
+    names = [m for m in pool.modalities if m in pool.request.hashes] or list(pool.modalities)
     lenses: list[Lens] = []
     for m in names:
         lenses += [lambda block, m=m: block.features[m], lambda block, m=m: block.present[m]]

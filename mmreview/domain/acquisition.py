@@ -39,11 +39,11 @@ class AcquisitionRequest:
     """What to choose from, and what is known so far.
 
     ``keys`` are the pool's cases, ascending, and ``hashes[m][i]`` the content hashes of the i-th
-    for modality ``m`` (as ``CaseContents`` has them). Only slices of them are taken, one block
-    after the other, so a sequence that asks the store serves too. ``table`` are the labels that
-    hold. ``version`` in ``folder`` is the serving bundle, if there is one. ``findings`` are the
-    project's. The same ``seed`` chooses the same cases. ``threads`` is how many computations may
-    run side by side; None: as many as one computation may use.
+    for modality ``m`` (as ``CaseContents`` has them). They are looked at in ascending order, mostly
+    in slices of a block, so a sequence that asks the store serves too. ``table`` are the labels
+    that hold. ``version`` in ``folder`` is the serving bundle, if there is one. ``findings`` are
+    the project's. The same ``seed`` chooses the same cases. ``threads`` is how many computations
+    may run side by side; None: as many as one computation may use.
     """
 
     policy: str

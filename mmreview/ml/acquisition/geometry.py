@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.domain.progress import Progress
-from mmreview.ml.acquisition.pool import Block, Lens, Pool
+from mmreview.ml.acquisition.pool import Block, Lens, Pool, drawn_runs
 from mmreview.ml.samples import CachedFeatures
 
 Array = NDArray[np.float32]
@@ -52,14 +52,13 @@ class Geometry:
 
 def surveyed(pool: Pool) -> Generator[Progress, None, Geometry]:
     """The geometry of a pool, from a sample of it."""
-    count = min(len(pool), _SAMPLE)
-    rows = np.unique(np.linspace(0, len(pool) - 1, count).astype(np.intp))
+    rng = np.random.default_rng(_SEED)
+    rows = drawn_runs(len(pool), _SAMPLE, rng)
     names = [m for m in pool.modalities if m in pool.request.hashes] or list(pool.modalities)
     lenses: list[Lens] = []
     for m in names:
         lenses += [lambda block, m=m: block.features[m], lambda block, m=m: block.present[m]]
     seen = yield from pool.scan(*lenses, rows=rows, opinions=False)
-    rng = np.random.default_rng(_SEED)
     axes, offsets = {}, {}
     for m, features, there in zip(names, seen[::2], seen[1::2], strict=True):
         scale, mean = _weighed(pool.features, m, features[there])

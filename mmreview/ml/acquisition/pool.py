@@ -35,6 +35,7 @@ Hashes = Mapping[str, Sequence[tuple[str, ...]]]
 BLOCK = 1024
 #: Blocks between two looks at whether to go on: about a tenth of a second.
 _STEP = 8
+_RUN = 32
 #: Of so many damaged cases the keys are named; the rest is only skipped.
 _NAMED = 20
 
@@ -90,6 +91,15 @@ Lens = Callable[[Block], NDArray]
 def known(block: Block) -> NDArray:
     """The lens that sees which cases have any sound feature."""
     return block.known
+
+
+def drawn_runs(total: int, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """About ``count`` of so many rows, ascending: all, or a draw of runs of ``_RUN`` neighbours.
+    Runs are read as they lie, from few pages of the store and of the cache."""
+    if total <= count:
+        return np.arange(total)
+    runs = np.sort(rng.choice(total // _RUN, count // _RUN, replace=False))
+    return (runs[:, None] * _RUN + np.arange(_RUN)).ravel()
 
 
 class Pool:
@@ -157,7 +167,9 @@ class Pool:
             if rows is None:
                 return self.keys[begin:end], {m: hashes[m][begin:end] for m in hashes}
             part = rows[begin:end].tolist()
-            return self.keys[part], {m: [hashes[m][row] for row in part] for m in hashes}
+            # Case by case, so that a sequence that asks the store turns each page once.
+            each = [tuple(own[row] for own in hashes.values()) for row in part]
+            return self.keys[part], dict(zip(hashes, zip(*each, strict=True), strict=bool(each)))
 
         return (yield from self._laid(lenses, asked, total, predictor))
 

@@ -21,7 +21,7 @@ from mmreview.ml.acquisition.choosing import choices
 from mmreview.ml.acquisition.clusters import Rows, clustered, nearest, squares
 from mmreview.ml.acquisition.coreset import labelled_places
 from mmreview.ml.acquisition.geometry import surveyed
-from mmreview.ml.acquisition.pool import Pool, known
+from mmreview.ml.acquisition.pool import Pool, drawn_runs, known
 from mmreview.ml.relay import relay
 
 Array = NDArray[np.float32]
@@ -36,9 +36,7 @@ _MEMBERS = 1000
 def rank(pool: Pool) -> Generator[Progress, None, list[Choice]]:
     """Typical cases, that of the largest uncovered cluster first."""
     rng = np.random.default_rng(pool.request.seed)
-    drawn = np.arange(len(pool))
-    if len(pool) > SAMPLE:
-        drawn = np.sort(rng.choice(len(pool), SAMPLE, replace=False))
+    drawn = drawn_runs(len(pool), SAMPLE, rng)
     geometry = yield from surveyed(pool)
     points, there = yield from pool.scan(geometry.places, known, opinions=False, rows=drawn)
     points, drawn = points[there], drawn[there]

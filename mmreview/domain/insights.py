@@ -64,8 +64,8 @@ class Attempt:
     (train cases read; states set, less those taken back). ``auroc`` is (macro AUROC of the fused
     opinion on audit cases, low, high), ``ece`` its calibration error there and ``ece_perfect``
     what a perfect model would show (low, high); None where there are no audit labels.
-    ``difference`` is the gate's log-loss against the champion, negative is better, with its
-    bounds where the gate told them. ``outcome`` is ``accepted``, ``refused`` or ``waiting`` (for a
+    ``difference`` is the gate's log-loss against the champion, negative is better, ``bounds`` its
+    interval where the gate told one. ``outcome`` is ``accepted``, ``refused`` or ``waiting`` (for a
     reader's act); ``served`` says that it has served at some time."""
 
     version: int
@@ -82,6 +82,7 @@ class Attempt:
     ece: float | None
     ece_perfect: tuple[float, float] | None
     difference: float | None
+    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,6 +203,7 @@ class LoopInsights:
             ece=audit.get("ece"),
             ece_perfect=(band[0], band[1]) if band else None,
             difference=gate.get("log_loss_difference"),
+            bounds=_bounds(gate),
         )
 
     # --- what readers changed -------------------------------------------------------------------
@@ -336,6 +337,14 @@ def _drawn(kinds: Mapping[str, tuple[int, Partition]], case: str) -> Partition |
 def _call(probability: float) -> int:
     """Present from one half on; nothing where there is no opinion."""
     return 2 if probability != probability else int(probability >= 0.5)
+
+
+def _bounds(gate: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The interval of the difference from the champion, where the gate told one."""
+    for rival in (gate.get("report") or {}).get("rivals", ()):
+        if rival.get("role") == "champion" and rival.get("lower") is not None:
+            return rival["lower"], rival["upper"]
+    return None
 
 
 def _audit_of(version: Version) -> Mapping[str, Any]:

@@ -73,7 +73,7 @@ class InsightsDialog(Dialog):
         self._sections.currentChanged.connect(self._on_page_changed)
         self._on_page_changed(0)
         self.show_reading(None)
-        self.resize(256 * UNIT, 160 * UNIT)
+        self.resize(288 * UNIT, 160 * UNIT)
 
     # --- what it shows ----------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from mmreview.ui import theme
 from mmreview.ui.dialogs.dialog import Well, note
 from mmreview.ui.dialogs.versions import share
 from mmreview.ui.insights.plot import Point, Series, SeriesPlot
-from mmreview.ui.model.numbers import between, signed
+from mmreview.ui.model.numbers import between, difference, signed
 from mmreview.ui.model.sheet import Cell, Column, Sheet
 from mmreview.ui.theme import UNIT
 from mmreview.ui.wording import fraction, moment
@@ -125,6 +125,12 @@ def _tip(attempt: Attempt) -> str:
               audit=attempt.audit_cases)
 
 
+def _difference(attempt: Attempt) -> str:
+    if attempt.difference is None or attempt.bounds is None:
+        return signed(attempt.difference, 4)
+    return difference((attempt.difference, *attempt.bounds))
+
+
 def _cells(attempt: Attempt) -> list[Cell]:
     value, low, high = attempt.auroc or (None, None, None)
     refused = attempt.outcome == "refused" and not attempt.served
@@ -138,6 +144,6 @@ def _cells(attempt: Attempt) -> list[Cell]:
         Cell("" if low is None or high is None else between((low, high))),
         Cell(share(attempt.ece)),
         Cell(between(attempt.ece_perfect)),
-        Cell(signed(attempt.difference, 4)),
+        Cell(_difference(attempt)),
         Cell(moment(attempt.at)),
     ]

@@ -55,6 +55,7 @@ class Sheet:
         """Give what room there is to this column, so that numbers stand together."""
         header = self.table.horizontalHeader()
         header.setStretchLastSection(False)
+        header.setMinimumSectionSize(16 * UNIT)  # it never shrinks to nothing
         header.setSectionResizeMode(at, QHeaderView.ResizeMode.Stretch)
 
     def show_rows(self, rows: Sequence[Sequence[Cell]]) -> None:

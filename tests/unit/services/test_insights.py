@@ -2,6 +2,7 @@
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -218,6 +219,25 @@ def test_each_attempt_says_what_work_it_knew_and_how_it_ended(tmp_path):
         assert (three.reads, three.served) == (2, False)
         assert two.difference == -0.01
         assert one.auroc is None, "nobody has read an audit case"
+
+
+def test_the_gates_interval_is_that_against_the_champion(tmp_path):
+    with desk_of(tmp_path / "p.mmreview") as desk:
+        real = desk.learning._trainer.train
+        rivals = [
+            {"role": "first", "difference": 0.5, "lower": 0.4, "upper": 0.6},
+            {"role": "champion", "difference": -0.01, "lower": -0.03, "upper": 0.02},
+        ]
+
+        def judged(request):
+            result = yield from real(request)
+            return replace(result, gate=replace(result.gate, report={"rivals": rivals}))
+
+        finish(desk.learning.train(actor="Ada"))
+        desk.learning._trainer.train = judged
+        finish(desk.learning.train(actor="Ada"))
+        one, two = finish(desk.insights.collect()).attempts
+        assert (one.bounds, two.bounds) == (None, (-0.03, 0.02))
 
 
 def test_versions_are_measured_on_todays_audit_cases_once(tmp_path):

@@ -28,7 +28,7 @@ from mmreview.ml import bundle as bundles
 from mmreview.ml import device as devices
 from mmreview.ml import evaluation
 from mmreview.ml.bundle import Bundle
-from mmreview.ml.champion import Champion, champion_of, judged
+from mmreview.ml.champion import Champion, champion_of, judged, unseen
 from mmreview.ml.control_arm import Arms, control_arm, rows_among
 from mmreview.ml.encoders.card import PARTS
 from mmreview.ml.exclusive import Group
@@ -381,9 +381,9 @@ class FusionTrainer:
                 self._check_encoders(bundle, version.id)
             except BundleInvalid:
                 continue
-            model = champion_of(bundle, findings, sha256=version.sha256).ancestor.models[0]
-            said = model.opinions(audit.features, audit.present).probabilities["fused"]
-            opinions = {"fused": np.nan_to_num(said, nan=0.5)}
+            # Today's audit set may be drawn from what an older version learned from.
+            ancestor = champion_of(bundle, findings, sha256=version.sha256).ancestor
+            opinions = {"fused": np.nan_to_num(unseen(ancestor, audit), nan=0.5)}
             measuring = evaluation.on_audit(audit, opinions, findings, seed=0)
             found[version.id] = yield from relay(measuring, lambda _, step=step: step)
         return found

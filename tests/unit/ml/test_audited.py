@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from mmreview.domain.cases import Partition
+from mmreview.ml.metrics import auroc
 from mmreview.ml.uncertainty import perfect_band, perfect_errors
 
 
@@ -55,6 +57,24 @@ def test_old_versions_are_measured_on_the_same_cases_as_new_ones(make_world, mak
     assert found[2]["auroc"]["fused"] == then.metrics["audit"]["auroc"]["fused"]
     again = rounds.trainer.audit(world.table(), findings=world.findings, versions=[gone])
     assert finish(again) == {}
+
+
+def test_an_audit_set_drawn_later_does_not_flatter_who_learned_from_it(make_world, make_rounds):
+    world = make_world(cases=200, signal={"image": 0.0, "text": 0.0})
+    rounds = make_rounds(world)
+    version, _ = rounds.train(world.table())
+    world.partitions = tuple(Partition.AUDIT if (i // 2) % 4 == 0 else Partition.TRAIN
+                             for i in range(200))
+    found = finish(rounds.trainer.audit(
+        world.table(), findings=world.findings,
+        versions=[(version, rounds.folder / version.folder)],
+    ))
+    audit = [i for i, drawn in enumerate(world.partitions) if drawn is Partition.AUDIT]
+    fused = [[f.fused for f in p.findings]
+             for p in rounds.load(version).predict([world.case(i) for i in audit])]
+    by_heart = np.mean([auroc(world.truth[audit, t], np.array(fused)[:, t]) for t in range(4)])
+    assert by_heart > 0.6, "it does know its own cases"
+    assert found[1]["auroc"]["fused"][0] < by_heart - 0.08
 
 
 def finish(work):

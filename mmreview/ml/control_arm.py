@@ -25,6 +25,7 @@ from mmreview.domain.insights import ARMS, LEAST_AUDIT, LEAST_READ
 from mmreview.domain.labels import LabelTable
 from mmreview.domain.progress import Progress
 from mmreview.ml import metrics, uncertainty
+from mmreview.ml.audited import macro_draws
 from mmreview.ml.evaluation import comparable
 from mmreview.ml.recipe import Recipe, Step, fit
 from mmreview.ml.relay import relay
@@ -152,7 +153,7 @@ def _arm(
         opinion = opinion[:, columns]
         values.append(_macro(truth, opinion))
         if not repeat:
-            draws = _drawn_macro(truth, opinion, drawn)
+            draws = macro_draws(truth, opinion, drawn, list(range(truth.shape[1])))
     repeated = np.asarray(values[1:])
     # Eight models scatter a little less about their own mean than models do.
     apart = (repeated - repeated.mean()) * np.sqrt(_REPEATS / (_REPEATS - 1))
@@ -181,23 +182,6 @@ def _macro(truth: Floats, opinion: Floats) -> float:
         known = ~np.isnan(truth[:, t])
         found.append(metrics.auroc(truth[known, t], opinion[known, t]))
     return float(np.mean([value for value in found if value is not None]))
-
-
-def _drawn_macro(truth: Floats, opinion: Floats, drawn: NDArray[np.float32]) -> Floats:
-    """(draws,) the mean over the findings that a draw defines."""
-    found = []
-    for t in range(truth.shape[1]):
-        known = ~np.isnan(truth[:, t])
-        strata = np.zeros(int(known.sum()), int)
-        positive = truth[known, t] > 0.5
-        found.append(
-            uncertainty.ranked(positive, opinion[known, t], strata, drawn[known])["auroc"]
-        )
-    values = np.stack(found)
-    there = ~np.isnan(values)
-    total = np.where(there, values, 0.0).sum(axis=0)
-    count = there.sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 # --- the verdict ------------------------------------------------------------------------------

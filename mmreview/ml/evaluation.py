@@ -68,9 +68,10 @@ def measure_version(
     rows, together = yield from _measured(trial, findings, seed=seed)
     told = None
     if basis == "audit":
-        told = audited(trial, rows, together, seed=seed)
+        macros = {row["opinion"]: row for row in rows if row["finding"] == "macro"}
+        told = audited(trial, seed=seed, macros=macros)
     elif judging is not None:
-        told = yield from on_audit(audit, judging.probabilities, findings, seed=seed)
+        told = on_audit(audit, judging.probabilities, seed=seed)
     reliability = yield from reliability_curves(trial, findings, seed=seed)
     groups = fitted.lesson.groups
     exclusive = yield from group_metrics.measure_groups(trial, groups, findings, seed=seed)
@@ -97,11 +98,10 @@ def measure_version(
 
 
 def on_audit(
-    audit: Samples, opinions: Mapping[str, Floats], findings: tuple[str, ...], *, seed: int
-) -> Generator[None, None, dict[str, Any] | None]:
+    audit: Samples, opinions: Mapping[str, Floats], *, seed: int
+) -> dict[str, Any] | None:
     """What ``audited`` says of (n, findings) opinions on the audit cases."""
-    trial = uncertainty.Trial(comparable(audit)[0], opinions, audit.groups)
-    return audited(trial, *(yield from _measured(trial, findings, seed=seed)), seed=seed)
+    return audited(uncertainty.Trial(comparable(audit)[0], opinions, audit.groups), seed=seed)
 
 
 def _measured(

@@ -31,6 +31,8 @@ def test_on_an_audit_set_that_judges_both_say_the_same(make_world, make_rounds):
     found = result.metrics["audit"]
     assert result.metrics["basis"] == "audit"
     assert found["auroc"]["fused"][0] == result.metrics["auroc"]["fused"]
+    interval = result.metrics["macro"]["fused"]["intervals"]["auroc"]
+    assert found["auroc"]["fused"][1:] == interval
     assert found["cases"] == result.metrics["cases"]
     assert found["ece"] == result.metrics["micro"]["fused"]["ece"]
 

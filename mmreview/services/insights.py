@@ -45,7 +45,6 @@ _AGAIN = 1.5
 _BLOCK = 4096
 #: So many versions are measured again on today's audit cases, and the first.
 _NEWEST = 99
-_PARTITION_OF = {QUEUE: Partition.TRAIN, CONTROL: Partition.CONTROL}
 #: What a version called a finding (a byte a finding): absent, present, nothing.
 _CALLED = {0: State.ABSENT, 1: State.PRESENT}
 
@@ -84,7 +83,7 @@ class LoopInsights:
         versions = self._versions.versions()
         table = self._cases.label_table()
         kinds = self._partitions(read.case for read in reads)
-        spent = [seq for case, seq in first.items() if _drawn(kinds, case) is Partition.TRAIN]
+        spent = [r.seq for case, r in first.items() if _drawn(kinds, case) is Partition.TRAIN]
         audited = yield from self._audited(versions, table)
         agreements, unknown = yield from self._agreements(reads, versions, kinds)
         readiness = _readiness(_by_arm(first, kinds), _labelled(table))
@@ -303,14 +302,18 @@ class _Counts:
 
 
 def _by_arm(
-    first: Mapping[str, int], kinds: Mapping[str, tuple[int, Partition]]
+    first: Mapping[str, Read], kinds: Mapping[str, tuple[int, Partition]]
 ) -> dict[str, list[int]]:
-    """The keys of the cases read so far, in order of reading, by arm."""
-    order = [kinds[case] for case in first if case in kinds]
-    return {
-        arm: [key for key, drawn in order if drawn is partition]
-        for arm, partition in _PARTITION_OF.items()
-    }
+    """The keys of the cases read so far, in order of reading, by arm. What was read blind before
+    it came to the train partition (a retired audit set) was not chosen by the queue."""
+    found: dict[str, list[int]] = {arm: [] for arm in ARMS}
+    for case, read in first.items():
+        key, drawn = kinds.get(case, (0, None))
+        if drawn is Partition.CONTROL:
+            found[CONTROL].append(key)
+        elif drawn is Partition.TRAIN and read.stage == Stage.MODEL:
+            found[QUEUE].append(key)
+    return found
 
 
 def _labelled(table: LabelTable) -> int:

@@ -22,7 +22,11 @@ PAUSE = 300.0
 LEAST_WORK = 60.0
 #: Judgements below which a share has no interval, and the normal quantile of 95 %.
 _LEAST_JUDGED, _Z = 10, 1.96
-_ACTS = (EventKind.CORRECTION, EventKind.UNDO, EventKind.READ_COMMITTED)
+_ACTS = (
+    EventKind.CORRECTION, EventKind.UNDO, EventKind.READ_COMMITTED, EventKind.REPEAT_ANSWERED,
+)
+#: What is in the payload of corrections that followed from another act of the reader.
+_FOLLOWED = ("implied_by", "propagated_from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +93,9 @@ class TrailWalk:
         if event.kind == EventKind.CORRECTION:
             # What a case had before its first correction came with the import.
             self._before.setdefault(event.case, {}).setdefault(data["finding"], data["before"])
-        elif event.kind == EventKind.READ_COMMITTED:
-            self.reads.append(self._read(event, data))
-        if "implied_by" in data:  # one press of a key is one act
+        elif event.kind == EventKind.READ_COMMITTED and "repeats" not in data:
+            self.reads.append(self._read(event, data))  # a second reading judges the reader
+        if any(name in data for name in _FOLLOWED):  # one press of a key is one act
             return
         tally, timed = self._tally(event)
         if event.kind == EventKind.READ_COMMITTED:
@@ -102,9 +106,9 @@ class TrailWalk:
             self._made[event.seq] = tally, timed
             tally.corrections += 1
             tally.timed_corrections += timed
-        else:
+        elif event.kind == EventKind.UNDO and data["undoes"] in self._made:
             self._taken_back.append(event.seq)
-            tally, timed = self._made.pop(data["undoes"], (_Tally(), False))
+            tally, timed = self._made.pop(data["undoes"])
             tally.corrections -= 1
             tally.timed_corrections -= timed
 
@@ -134,11 +138,11 @@ class TrailWalk:
             imported=_set({**said, **self._before.get(event.case, {})}),
         )
 
-    def first_reads(self) -> dict[str, int]:
-        """The first committed read of each case: its id and the event, in order of reading."""
-        found: dict[str, int] = {}
+    def first_reads(self) -> dict[str, Read]:
+        """The first committed read of each case, by its id, in order of reading."""
+        found: dict[str, Read] = {}
         for read in self.reads:
-            found.setdefault(read.case, read.seq)
+            found.setdefault(read.case, read)
         return found
 
     def corrections_through(self, seq: int) -> int:

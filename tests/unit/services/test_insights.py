@@ -115,6 +115,24 @@ def test_what_was_taken_back_or_implied_is_no_correction():
     assert trail.walk().corrections_through(4) == 1
 
 
+def test_what_was_given_to_near_duplicates_is_one_act_and_a_second_reading_no_agreement():
+    trail = Trail()
+    trail.correct(0)
+    given = [trail.correct(60, case=f"twin {n}", propagated_from="c") for n in range(5)]
+    for seq in given:
+        trail.add(90, EventKind.UNDO, case="twin", undoes=seq, finding="Edema", before="present",
+                  after="unset")
+    trail.commit(120)
+    trail.add(150, EventKind.REPEAT_ANSWERED, finding="Edema", before="unset", after="absent")
+    trail.add(180, EventKind.READ_COMMITTED, states={"Edema": "absent"}, changed=[], repeats=12)
+    walk = trail.walk()
+    everybody = walk.paces()[0]
+    assert (everybody.corrections, everybody.reads) == (1, 2)
+    assert everybody.hours == pytest.approx(180 / 3600)
+    assert walk.corrections_through(99) == 1
+    assert len(walk.reads) == 1
+
+
 def test_two_readers_work_beside_each_other_and_days_are_told_apart():
     trail = Trail()
     for second in (0, 100, 200):
@@ -277,6 +295,13 @@ def test_what_is_missing_is_counted_and_nothing_is_claimed(tmp_path):
         with pytest.raises(TooFewToCompare):
             finish(desk.insights.measure())
         assert finish(desk.insights.collect()).comparison is None
+
+
+def test_what_was_read_blind_is_not_the_queues_choice(tmp_path):
+    with desk_of(tmp_path / "p.mmreview", train=6, control=3) as desk:
+        read(desk, 1, 2, 7)
+        read(desk, 3, 8, stage=Stage.REPORT)
+        assert desk.insights.summary()[1].have == {"queue": 2, "control": 2, "audit": 0}
 
 
 def test_a_comparison_is_kept_beside_the_version_and_grows_old(tmp_path):

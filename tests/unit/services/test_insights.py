@@ -152,6 +152,18 @@ def test_an_empty_trail_has_no_pace():
     assert (everybody.reads, everybody.hours, everybody.corrections_per_hour) == (0, 0.0, None)
 
 
+def test_an_event_that_somebody_edited_is_left_to_verify():
+    trail = Trail()
+    trail.correct(0)
+    for kind, payload in ((EventKind.READ_COMMITTED, "{"), (EventKind.UNDO, "{}"),
+                          (EventKind.READ_COMMITTED, '{"states": 3}'), (EventKind.CORRECTION, "7")):
+        seq = trail.add(60, kind)
+        trail.events[-1] = replace(trail.events[-1], payload=payload)
+    trail.correct(90)
+    walk = trail.walk()
+    assert (walk.paces()[0].corrections, walk.reads, walk.seq) == (2, [], seq + 1)
+
+
 def test_a_walk_goes_on_where_it_was():
     trail = Trail()
     trail.correct(0)

@@ -89,3 +89,8 @@ def compared(found: Mapping[str, Any]) -> str:
     if "auroc" in params:
         params["auroc"] = fraction(float(params["auroc"]), 3)
     return tr(found["verdict"], **params)
+
+
+def can_compare(version: Version | None) -> bool:
+    """Whether the gate has left anything to show of a version beside its verdict."""
+    return version is not None and bool((version.gate.get("report") or {}).get("rivals"))

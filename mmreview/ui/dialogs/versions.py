@@ -16,7 +16,7 @@ from mmreview.ui import theme
 from mmreview.ui.dialogs.dialog import Dialog, Well, note
 from mmreview.ui.dialogs.table import SERVES, quiet_table
 from mmreview.ui.theme import UNIT
-from mmreview.ui.verdict import on_old_labels, verdict
+from mmreview.ui.verdict import can_compare, on_old_labels, verdict
 
 _COLUMNS = (
     "id", "role", "parent", "corrections", "fused", "image", "text", "clinical", "made", "verdict"
@@ -57,9 +57,15 @@ class VersionsDialog(Dialog):
         self._rollback = self.button("rollbackButton", tr("ui.versions.rollback"))
         self._rollback.setToolTip(tr("ui.versions.rollback.tip"))
         self._rollback.clicked.connect(self.rollbackWanted)
+        self._compare = self.button("compareButton", tr("ui.comparison.open"))
+        self._compare.setToolTip(tr("ui.comparison.open.tip"))
+        self._compare.clicked.connect(self._on_compare_clicked)
+        self._table.cellDoubleClicked.connect(lambda *_: self._on_compare_clicked())
         close = self.button("closeButton", tr("ui.dialog.close"), primary=True)
         close.clicked.connect(self.accept)
-        self.add_buttons(close, aside=(self._promote, self._refuse, self._rollback))
+        self.add_buttons(
+            close, aside=(self._compare, self._promote, self._refuse, self._rollback)
+        )
         self.resize(230 * UNIT, 100 * UNIT)
         self._on_selected()
 
@@ -117,6 +123,7 @@ class VersionsDialog(Dialog):
         if chosen is not None:
             said = " ".join(part for part in (verdict(chosen), on_old_labels(chosen)) if part)
         self._said.setText(said)
+        self._compare.setEnabled(can_compare(chosen))
         self._promote.setEnabled(
             self._writable and chosen is not None and chosen.role is not Role.CHAMPION
         )
@@ -125,6 +132,15 @@ class VersionsDialog(Dialog):
         self._rollback.setEnabled(
             self._writable and serving is not None and serving.parent is not None
         )
+
+    def _on_compare_clicked(self) -> None:
+        from mmreview.ui.dialogs.comparison import ComparisonDialog
+
+        chosen = self._selected()
+        if chosen is not None and can_compare(chosen):
+            dialog = ComparisonDialog(self, chosen)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.open()
 
     def _on_promote_clicked(self) -> None:
         chosen = self._selected()

@@ -96,6 +96,8 @@ class Project:
     made: list[Version] = field(default_factory=list)
     known: dict[int, Champion] = field(default_factory=dict)
     serving: int = 0
+    spreads: dict[str, float] | None = None
+    searched: int = 0
 
     def versions(self) -> list[Version]:
         """All versions, oldest first."""
@@ -124,7 +126,11 @@ class Project:
         """One round on these cases; the new version's number and the verdict on it."""
         number, parent = len(self.made) + 1, self.champion
         ancestor = self.known[parent.id].ancestor if parent else None
-        fitted = finished(fit(samples, Recipe("mixture", seed=0), ancestor=ancestor))
+        labels = int((~np.isnan(samples.targets)).sum())
+        kept = self.spreads if labels < 1.5 * self.searched else None  # as the trainer does
+        fitted = finished(fit(samples, Recipe("mixture", spreads=kept), ancestor=ancestor))
+        if kept is None:
+            self.spreads, self.searched = fitted.spreads, labels
         terms = self.terms()
         request = TrainingRequest(
             version=number, table=table or table_of(samples), findings=FINDINGS, schema="",

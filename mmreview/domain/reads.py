@@ -39,6 +39,7 @@ class EventKind(StrEnum):
     VERSION_ROLLED_BACK = "version_rolled_back"
     SETTING_CHANGED = "setting_changed"
     REPEAT_ANSWERED = "repeat_answered"
+    AUDIT_DRAWN = "audit_drawn"
 
 
 class Stage(StrEnum):

@@ -32,6 +32,7 @@ from mmreview.domain.errors import (
 from mmreview.domain.findings import ExclusiveGroup, Exclusivity, Finding, FindingSchema
 from mmreview.domain.reads import GENESIS_HASH, EventKind, NewEvent, canonical_json
 from mmreview.store import migrations
+from mmreview.store.audit_sets import SqlAuditSetStore
 from mmreview.store.backup import back_up_before_migration
 from mmreview.store.cases import SqlCaseStore
 from mmreview.store.database import Database, database_file, file_uri, readable_uri
@@ -91,6 +92,7 @@ class Store:
             )
             self.queue = SqlQueueStore(self.scores, self._cache)
             self.leases = SqlLeaseStore(self.database)
+            self.audit_sets = SqlAuditSetStore(self.database, scores=self.scores)
             self.events = SqlEventStore(self.database)
             self.rounds = SqlRoundStore(self.database)
             self.preferences = SqlPreferenceStore(self.database)

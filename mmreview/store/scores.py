@@ -24,7 +24,7 @@ from mmreview.domain.errors import ProjectDamaged, WriteFailed
 from mmreview.domain.predictions import CaseScore
 from mmreview.domain.reads import canonical_json
 from mmreview.store.database import BUSY_SECONDS, Database, ProjectClosed, file_uri
-from mmreview.store.tables import Query, scores, worklist
+from mmreview.store.tables import Query, queue, scores, worklist
 
 T = TypeVar("T")
 
@@ -62,6 +62,11 @@ _KEY = scores.c.id.op("&")((1 << _SHIFT) - 1)
 _FORGET = Query(
     delete(scores).where(
         _KEY.in_(select(func.json_each(bindparam("changed")).table_valued("value").c.value))
+    )
+)
+_GIVE_UP_PLACE = Query(
+    delete(queue).where(
+        queue.c.key.in_(select(func.json_each(bindparam("changed")).table_valued("value").c.value))
     )
 )
 _MISSING = Query(
@@ -268,10 +273,16 @@ class SqlScoreStore:
         )
 
     def forget(self, keys: Iterable[int]) -> None:
-        """Drop the scores of cases that an import is about to change."""
+        """Drop the scores of cases that are about to change, and their places in the queue, whose
+        reasons come of what they were."""
         changed = json.dumps(list(keys))
+
+        def drop(connection: sqlite3.Connection) -> None:
+            _FORGET.run(connection, changed=changed)
+            _GIVE_UP_PLACE.run(connection, changed=changed)
+
         if changed != "[]":
-            self._cache.write(lambda connection: _FORGET.run(connection, changed=changed))
+            self._cache.write(drop)
 
     def reading(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Read with the cache attached; a damaged cache is replaced and the read done again."""

@@ -22,6 +22,7 @@ from mmreview.console import (
 )
 from mmreview.domain.errors import Message, MmreviewError, ProjectNotFound, TooFewLabels
 from mmreview.domain.findings import Basis, State
+from mmreview.gatekeeping import audit, gate
 from mmreview.translation import set_language, tr
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ cli = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+cli.command()(gate)
+cli.command()(audit)
 
 ProjectArgument = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mmreview.domain.likeness import Likeness
     from mmreview.domain.ports import Features, Trainer
     from mmreview.formats.training_log import RoundLogs
+    from mmreview.services.audit_set import AuditSet
     from mmreview.services.auditing import Auditing
     from mmreview.services.desk import ImportSource
     from mmreview.services.gating import Gating
@@ -199,6 +200,7 @@ def furnish(
         predicting=predicting,
         learning=learning,
         gating=gating,
+        audit_set=_audit_set(store, gating),
         queueing=Queueing(cases=cases),
         acquisition=acquisition,
         simulating=_simulating(store, features, trainer, likeness, acquisition),
@@ -289,6 +291,15 @@ def _gating(store: Store) -> Gating:
     return Gating(
         versions=store.versions, events=store.events, preferences=store.preferences,
         folder=store.folder,
+    )
+
+
+def _audit_set(store: Store, gating: Gating) -> AuditSet:
+    from mmreview.services.audit_set import AuditSet
+
+    return AuditSet(
+        store=store.audit_sets, cases=store.cases, versions=store.versions,
+        preferences=store.preferences, gating=gating,
     )
 
 

@@ -110,8 +110,8 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class AuditStatus:
-    """The audit set. Of its ``cases`` (of ``patients``) ``read`` have a committed read, ``by_people``
-    have a label that a reader set and ``imported`` only labels that came with the import.
+    """The audit set. Of its ``cases`` (of ``patients``) ``read`` have a committed read,
+    ``by_people`` have a label that a reader set and ``imported`` only labels of the import.
     ``judging`` cases have a label that counts at the gate. ``precision`` is the half-width of the
     95 % interval of a middling finding's AUROC that they reach, None with too few. ``attempts``
     have been judged by this set; ``wealth`` of ``first`` is left of its error budget; ``worn`` says
@@ -150,7 +150,7 @@ class AuditStatus:
 
 
 def half_width(auroc: float, *, positives: float, negatives: float) -> float:
-    """Half the width of the 95 % interval of an AUROC (Hanley & McNeil 1982, eq. 1-3)."""
+    """Half the width of the 95 % interval of an AUROC (Hanley & McNeil 1982)."""
     if min(positives, negatives) <= 0:
         return math.inf
     q1, q2 = auroc / (2 - auroc), 2 * auroc**2 / (1 + auroc)
@@ -188,8 +188,8 @@ def cases_for_auroc(precision: float, *, auroc: float, prevalence: float) -> int
 
 def cases_for_margin(*, delta: float, spread: float, alpha: float) -> int:
     """Cases with which a paired comparison shows, at the error ``alpha`` and with ``POWER``, that
-    an equally good challenger is not ``delta`` worse (Julious 2004, eq. 22 for one pair of
-    measurements a case: ``((z(1-alpha) + z(power)) spread / delta)**2``)."""
+    an equally good challenger is not ``delta`` worse (Julious 2004, non-inferiority of paired
+    measurements: ``((z(1-alpha) + z(power)) spread / delta)**2``)."""
     reach = NormalDist().inv_cdf(1 - alpha) + NormalDist().inv_cdf(POWER)
     return math.ceil((reach * spread / delta) ** 2)
 
@@ -225,7 +225,8 @@ def drawn(candidates: Sequence[Candidate], cases: int, *, seed: str) -> list[Can
     chance.shuffle(mixed)
     mixed.sort(key=lambda c: (c.has_image, c.has_report, c.cases))
     step, place = cases / available, chance.random()
-    taken, rest = [], []
+    taken: list[Candidate] = []
+    rest: list[Candidate] = []
     for candidate in mixed:
         place += step
         (taken if place >= 1 else rest).append(candidate)

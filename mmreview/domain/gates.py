@@ -48,7 +48,8 @@ class GateRules:
     ``delta_ece`` how much worse calibrated it may be, before that is held against it where it is
     certain. ``budget`` is the share of wrong promotions that is put up with. With ``superior`` it
     must be proved better; with ``act`` a named reader must say so (``reader``; empty: any).
-    ``latency_ms`` and ``size_mb`` bound the opinion on one case and the bundle.
+    ``latency_ms`` and ``size_mb`` bound the opinion on one case and the bundle. With
+    ``weak_imports`` labels that came with an import do not judge: only those that readers set.
     """
 
     delta: float = 0.05
@@ -61,6 +62,7 @@ class GateRules:
     reader: str = ""
     latency_ms: float = 5.0
     size_mb: float = 100.0
+    weak_imports: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """For the project's preferences."""

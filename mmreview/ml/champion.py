@@ -53,11 +53,14 @@ def judged(
 ) -> GateVerdict:
     """Challenger against champion, first and best version, on the audit partition or across
     folds."""
-    on_audit = gate.big_enough(audit.judged)
+    known_of_audit = audit.judged
+    if request.terms.rules.weak_imports:
+        known_of_audit = np.where(audit.corrected, known_of_audit, np.nan)
+    on_audit = gate.big_enough(known_of_audit)
     basis = "audit" if on_audit else "cross_validation"
     cases = len(audit) if on_audit else len(samples)
     if on_audit:
-        truth = audit.judged
+        truth = known_of_audit
         mine = _said(fitted.models[0], audit)
     else:
         assert fitted.held_out is not None

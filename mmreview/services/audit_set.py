@@ -8,12 +8,11 @@ more, so nothing that is judged from now on has been learned. They can never com
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from mmreview.domain.audit_sets import (
     ASSUMED_AUROC,
@@ -37,6 +36,10 @@ from mmreview.domain.ports import AuditSetStore, CaseStore, PreferenceStore, Ver
 from mmreview.domain.reads import EventKind, NewEvent
 from mmreview.domain.versions import Version
 from mmreview.services.gating import Gating
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: Labels of either kind below which an audit set cannot judge (see ``ml.gate``).
 _LEAST_LABELS = 10
@@ -71,7 +74,7 @@ class AuditSet:
         counts, table = self._store.counts(), self._cases.label_table()
         rows = [i for i, drawn_as in enumerate(table.partitions) if drawn_as is Partition.AUDIT]
         audit = table.take(rows)
-        known = ~np.isnan(audit.targets)
+        known = audit.targets == audit.targets  # all but NaN
         by_people = (known & audit.corrected).any(axis=1)
         weak = self._gating.rules().weak_imports
         judging = known & audit.corrected if weak else known
@@ -95,7 +98,9 @@ class AuditSet:
             too_few=_too_few(counts.cases, audit, judging),
         )
 
-    def _reached(self, audit: LabelTable, judging: Any, design: float) -> float | None:
+    def _reached(
+        self, audit: LabelTable, judging: NDArray[np.bool_], design: float
+    ) -> float | None:
         """The half-width of a middling finding's interval: the median of those that have any."""
         champion = self._versions.champion()
         found = [
@@ -177,14 +182,14 @@ class AuditSet:
         return self.draw(cases or self.status().proposal.cases, actor=actor, refresh=True)
 
 
-def _too_few(cases: int, audit: LabelTable, judging: Any) -> str:
+def _too_few(cases: int, audit: LabelTable, judging: NDArray[np.bool_]) -> str:
     """Why the set cannot judge yet, as a message code."""
     if not cases:
         return "audit.empty"
-    labelled = judging.any(axis=1)
-    if int(labelled.sum()) < LEAST:
+    labelled = [row for row in range(len(audit.groups)) if judging[row].any()]
+    if len(labelled) < LEAST:
         return "audit.few_labels" if cases >= LEAST else "audit.few_cases"
-    if len({group for group, is_in in zip(audit.groups, labelled, strict=True) if is_in}) < 2:
+    if len({audit.groups[row] for row in labelled}) < 2:
         return "audit.one_patient"
     kinds = [int((judging & (audit.targets == value)).sum()) for value in (0, 1)]
     return "audit.one_class" if min(kinds) < _LEAST_LABELS else ""
@@ -194,7 +199,7 @@ def _prevalences(table: LabelTable) -> list[float]:
     """How frequent each finding is, of those with labels of both kinds."""
     found = []
     for column in table.targets.T:
-        known = column[~np.isnan(column)]
+        known = column[column == column]  # all but NaN
         if len(known) and 0 < (share := float(known.mean())) < 1:
             found.append(share)
     return found
@@ -226,5 +231,5 @@ def _spread(versions: Sequence[Version]) -> float | None:
         rival = rivals[0]
         reach = float(rival["upper"]) - float(rival["difference"])
         error = reach / NormalDist().inv_cdf(1 - float(alpha))
-        return max(error * float(rival["cases"]) ** 0.5, 1e-3)
+        return max(error * math.sqrt(float(rival["cases"])), 1e-3)
     return None

@@ -14,6 +14,7 @@ from mmreview.domain.acquisition import Acquisition
 from mmreview.domain.findings import FindingSchema
 from mmreview.domain.ports import CaseStore, EventStore, PreferenceStore
 from mmreview.domain.progress import Progress
+from mmreview.services.audit_set import AuditSet
 from mmreview.services.auditing import Auditing
 from mmreview.services.exporting import Exporting
 from mmreview.services.gating import Gating
@@ -72,6 +73,7 @@ class Desk:
     predicting: Predicting
     learning: Learning
     gating: Gating
+    audit_set: AuditSet
     queueing: Queueing
     acquisition: Acquisition
     simulating: Simulating

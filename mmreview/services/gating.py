@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mmreview.domain.audit_sets import AUDIT_SET
 from mmreview.domain.gates import Attempt, Budget, GateRules, budget_left
 from mmreview.domain.ports import EventStore, GateTerms, PreferenceStore, Rival, VersionStore
 from mmreview.domain.reads import EventKind, NewEvent
@@ -17,8 +18,6 @@ from mmreview.domain.versions import Role, Version
 
 #: The preference that holds the rules.
 RULES = "gate"
-#: The preference that holds the number of the audit set's draw; a refreshed set has a new budget.
-AUDIT_SET = "audit_set"
 #: Versions that have served; only they are rivals.
 _SERVED = (Role.CHAMPION, Role.RETIRED)
 
@@ -100,12 +99,22 @@ class Gating:
 
     def _best(self, served: list[Version]) -> Version | None:
         """The one with the least log-loss on the present audit set, as measured when it was made;
-        without any that was measured there, by cross-validation."""
-        measured = [
-            (float(loss), version)
-            for version in served
-            if (loss := _log_loss(version, "audit", self.audit_set())) is not None
-        ] or [
+        without any that was measured there, on the newest set before it, then by
+        cross-validation."""
+        measured = next(
+            (
+                known
+                for number in range(self.audit_set(), -1, -1)
+                if (
+                    known := [
+                        (float(loss), version)
+                        for version in served
+                        if (loss := _log_loss(version, "audit", number)) is not None
+                    ]
+                )
+            ),
+            None,
+        ) or [
             (float(loss), version)
             for version in served
             if (loss := _log_loss(version, "cross_validation", None)) is not None

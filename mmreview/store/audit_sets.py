@@ -119,7 +119,10 @@ class SqlAuditSetStore:
             retired = connection.execute(_RETIRE).fetchall() if refresh else []
             drawn = connection.execute(_DRAW, {"wanted": wanted}).fetchall()
             connection.execute(_NUMBER, {"name": AUDIT_SET, "value": json.dumps(number)})
-            told = {"drawn": sorted(id for _, id in drawn), "retired": sorted(i for _, i in retired)}
+            told = {
+                "drawn": sorted(case for _, case in drawn),
+                "retired": sorted(case for _, case in retired),
+            }
             # Before the commit: a kill in between costs a score, never shows one it should not.
             self._scores.forget([key for key, _ in (*drawn, *retired)])
             return append_event(connection, replace(event, payload={**event.payload, **told}))

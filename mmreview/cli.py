@@ -18,7 +18,6 @@ from mmreview.console import (
     Console,
     prepare_streams,
     sentence,
-    table,
 )
 from mmreview.domain.errors import Message, MmreviewError, ProjectNotFound, TooFewLabels
 from mmreview.domain.findings import Basis, State
@@ -370,25 +369,37 @@ def evaluate(
 @cli.command()
 def queue(
     project: ProjectArgument,
-    policy: Annotated[str, typer.Option(help="priority, conflict or random.")] = "priority",
+    policy: Annotated[str, typer.Option(help="How the rest is chosen; priority: no shares.")] = "",
     top: Annotated[int, typer.Option(min=1)] = 20,
+    quota: Annotated[
+        str, typer.Option(help="Shares in per cent: audit=10,control=5,… or none; kept.")
+    ] = "",
+    keep: Annotated[bool, typer.Option("--keep", help="Make --policy the project's.")] = False,
+    lease: Annotated[
+        int, typer.Option(min=0, help="Take so many cases for --reader, for a day's work.")
+    ] = 0,
+    give_back: Annotated[
+        bool, typer.Option("--give-back", help="End all leases of --reader.")
+    ] = False,
+    agreement: Annotated[
+        bool, typer.Option("--agreement", help="How far readers agree with themselves.")
+    ] = False,
+    reader: ReaderOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Which unread cases come next, and why."""
+    """Which cases are offered next, and why."""
+    from mmreview import offers
+
+    wish = offers.QueueWish(
+        reader=acting_reader(reader), policy=policy, top=top, quota=quota, keep=keep, lease=lease
+    )
     with opened_desk(project, as_json=as_json, stores=False) as (console, desk):
-        if desk.learning.champion() is not None:
-            console.run(desk.predicting.encode_all())
-            console.run(desk.predicting.score_all())
-        entries = desk.queueing.queue(policy=policy, top=top)
-        rows = [
-            (e.case, f"{e.priority:.3f}", tr(e.reason, **e.reason_params)) for e in entries
-        ]
-        payload = [
-            {"case": case, "priority": e.priority, "reason": e.reason, "why": why}
-            for (case, _, why), e in zip(rows, entries, strict=True)
-        ]
-        heads = (tr("cli.case"), tr("cli.priority"), tr("cli.why"))
-        console.result(payload, lambda: table(heads, rows))
+        if agreement:
+            offers.show_agreement(console, desk)
+        elif give_back:
+            offers.give_back(console, desk, reader=wish.reader)
+        else:
+            offers.offer(console, desk, wish)
 
 
 @cli.command()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mmreview.services.importing import Importing, ImportReport
     from mmreview.services.insights import LoopInsights
     from mmreview.services.learning import Learning
+    from mmreview.services.queueing import Queueing
     from mmreview.services.simulating import Simulating
     from mmreview.services.standing_in import StandingIn
     from mmreview.store.engine import Store
@@ -115,7 +116,8 @@ class ProjectOpener:
 
     def refresh(self, desk: Desk, *, actor: str) -> Generator[Progress, None, None]:
         """After an import: encode what is new, fit a first model if none serves (or if the one that
-        does is of an older program's features, or knows less than the project has), score.
+        does is of an older program's features, or knows less than the project has), score, make
+        the queue.
 
         With too few labels for a first model the project is worked on unassisted; that is no
         error.
@@ -127,12 +129,13 @@ class ProjectOpener:
             try:
                 for step in desk.learning.train(actor=actor):
                     yield Progress(step.phase, round(100 * step.fraction), 100)
-            except TooFewLabels:
-                return
+            except TooFewLabels:  # read unassisted until there are enough
+                pass
             except RoundRunning:  # somebody pressed Train meanwhile: that round makes it
                 pass
         desk.predicting.serve()
         yield from desk.predicting.score_all()
+        yield from desk.queueing.refresh()
 
     def schemas(self) -> tuple[str, ...]:
         """The names of the finding schemas that travel with the program."""
@@ -170,7 +173,6 @@ def furnish(
     from mmreview.services.importing import Importing
     from mmreview.services.predicting import Predicting
     from mmreview.services.propagating import Propagating
-    from mmreview.services.queueing import Queueing
     from mmreview.services.reviewing import Reviewing
     from mmreview.services.standing_in import StandingIn
     from mmreview.services.suspicions import Suspicions
@@ -201,7 +203,7 @@ def furnish(
         learning=learning,
         gating=gating,
         audit_set=_audit_set(store, gating),
-        queueing=Queueing(cases=cases),
+        queueing=_queueing(store, acquisition),
         acquisition=acquisition,
         simulating=_simulating(store, features, trainer, likeness, acquisition),
         propagating=Propagating(cases=cases, events=events, likeness=likeness),
@@ -300,6 +302,22 @@ def _audit_set(store: Store, gating: Gating) -> AuditSet:
     return AuditSet(
         store=store.audit_sets, cases=store.cases, versions=store.versions,
         preferences=store.preferences, gating=gating,
+    )
+
+
+def _queueing(store: Store, acquisition: Acquisition) -> Queueing:
+    from mmreview.services.queueing import Queueing
+
+    return Queueing(
+        cases=store.cases,
+        queue=store.queue,
+        leases=store.leases,
+        events=store.events,
+        versions=store.versions,
+        preferences=store.preferences,
+        acquisition=acquisition,
+        folder=store.folder,
+        read_only=store.read_only,
     )
 
 

@@ -99,8 +99,9 @@ class CaseContents:
 class WorklistRow:
     """What one row of the worklist shows. ``conflict`` is the largest over the findings, in bits;
     ``reason`` is a message code with ``reason_params`` (why the case is offered). ``stream`` is
-    the queue's (``queues.Stream``), empty for a case that is not in it; ``leased_by`` names another
-    reader who has the case. A case that is planted again looks as if nobody had read it."""
+    the queue's (``streams.Stream``), empty for a case that is not in it; ``leased_by`` names
+    another reader who has the case; ``marked`` says that image and report contradict each other.
+    A case that is planted again looks as if nobody had read it."""
 
     key: int
     id: str
@@ -117,6 +118,7 @@ class WorklistRow:
     read_at: str = ""
     stream: str = ""
     leased_by: str = ""
+    marked: bool = False
 
 
 class WorklistSort(StrEnum):

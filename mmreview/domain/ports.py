@@ -324,7 +324,7 @@ class QueueStore(Protocol):
         ...
 
     def read_count(self) -> int:
-        """How many cases have been read."""
+        """How many reads have been committed, second readings among them."""
         ...
 
     def reads_of(self, reader: str) -> list[tuple[int, int]]:
@@ -340,9 +340,11 @@ class LeaseStore(Protocol):
         """The leases that have not run out (seconds since 1970)."""
         ...
 
-    def take(self, keys: Sequence[int], *, reader: str, now: int, until: int) -> list[int]:
-        """Lease those of ``keys`` that no other reader has; which those are, in order. Raises
-        WriteFailed, ProjectReadOnly."""
+    def take(
+        self, keys: Sequence[int], *, reader: str, now: int, until: int, over: Sequence[int] = ()
+    ) -> list[int]:
+        """Lease those of ``keys`` that no other reader has; which those are, in order. The leases
+        of ``over`` end in the same transaction. Raises WriteFailed, ProjectReadOnly."""
         ...
 
     def give_back(self, keys: Sequence[int], *, reader: str) -> None:

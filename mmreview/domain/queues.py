@@ -30,6 +30,7 @@ class QueueEntry:
     priority: float
     reason: str
     reason_params: Mapping[str, Any] = field(default_factory=dict)
+    stream: str = ""
 
 
 @dataclass(frozen=True, slots=True)

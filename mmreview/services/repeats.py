@@ -16,6 +16,7 @@ from mmreview.domain.findings import Basis, State
 from mmreview.domain.ports import CaseStore, EventStore
 from mmreview.domain.reads import Correction, Event, EventKind, FindingState, NewEvent, Stage
 from mmreview.domain.repeats import Consistency, consistency
+from mmreview.domain.streams import Stream
 
 
 class Repeats:
@@ -122,6 +123,7 @@ class Repeats:
                     "states": dict(sorted(answers.items())),
                     "changed": [],
                     "version": None,
+                    "stream": str(Stream.REPEATS),
                     "repeats": first.seq if first is not None else None,
                 },
             )

@@ -230,7 +230,8 @@ class Reviewing:
         repeat: bool = False,
     ) -> ReadCommitted:
         """End the reader's assessment of a case, also when nothing was changed: agreement is
-        knowledge too. Durable when this returns. A ``repeat`` leaves the labels alone."""
+        knowledge too. Durable when this returns. A ``repeat`` leaves the labels alone. The event
+        says which stream of the queue the case came from."""
         if repeat:
             return self.repeats.commit(key, reader=reader)
         case = self._cases.get(key)
@@ -247,12 +248,17 @@ class Reviewing:
                     "states": {n: str(s.state) for n, s in sorted(self._cases.states(key).items())},
                     "changed": sorted(changed),
                     "version": version,
+                    "stream": self._stream(key),
                 },
             )
         )
         return ReadCommitted(
             case_key=key, case=case.id, seq=event.seq, at=event.at, read=read, changed=len(changed)
         )
+
+    def _stream(self, key: int) -> str:
+        """Where the queue has the case from (``streams.Stream``), empty if it has no place."""
+        return self._cases.worklist_rows([key])[0].stream
 
     def _changed_in(self, case_id: str, *, reader: str, read: int) -> set[str]:
         """The findings that a reader set in a read and did not take back, less the implied."""

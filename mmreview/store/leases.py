@@ -53,9 +53,12 @@ class SqlLeaseStore:
         with self._database.read() as connection:
             return [Lease(*row) for row in _HELD.run(connection, now=now)]
 
-    def take(self, keys: Sequence[int], *, reader: str, now: int, until: int) -> list[int]:
+    def take(
+        self, keys: Sequence[int], *, reader: str, now: int, until: int, over: Sequence[int] = ()
+    ) -> list[int]:
         """Lease those of ``keys`` that no other reader has; which those are, in order. What this
-        reader has already is renewed. One transaction: two can never have the same case.
+        reader has already is renewed; the leases of ``over`` end. One transaction: two can never
+        have the same case.
 
         Raises:
             WriteFailed, ProjectReadOnly: nothing was leased.
@@ -68,6 +71,7 @@ class SqlLeaseStore:
             free = [key for key in keys if key not in others]
             rows = [{"case_key": key, "reader": reader, "until": until} for key in free]
             connection.executemany(_TAKE.sql, rows)
+            _GIVE_BACK.run(connection, wanted=json.dumps(list(over)), reader=reader)
         return free
 
     def give_back(self, keys: Sequence[int], *, reader: str) -> None:

@@ -38,8 +38,8 @@ _pool = (
     .subquery()
 )
 _POOL = Query(select(func.json_group_array(_pool.c.key)))
-_DONE = Query(select(func.coalesce(func.sum(worklist.c.done), 0)))
 _IS_READ: ColumnElement[bool] = literal_column("kind = 'read_committed'")
+_COMMITTED = Query(select(func.count()).select_from(events).where(_IS_READ))
 _READS = Query(
     select(cases.c.key, func.min(events.c.seq).label("first"), func.count())
     .select_from(events)
@@ -112,8 +112,8 @@ class SqlQueueStore:
         return array("q", json.loads(text))
 
     def read_count(self) -> int:
-        """How many cases have been read."""
-        return int(self._scores.reading(lambda connection: _DONE.value(connection)))
+        """How many reads have been committed, second readings among them."""
+        return int(self._scores.reading(lambda connection: _COMMITTED.value(connection)))
 
     def reads_of(self, reader: str) -> list[tuple[int, int]]:
         """The cases that this reader has committed a read of, in the order of the first: key and

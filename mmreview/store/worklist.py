@@ -21,6 +21,7 @@ import time
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import filterfalse
 from typing import Any
 
 from sqlalchemy import (
@@ -198,7 +199,7 @@ class Worklist:
         head = self._keys(where, sort, params)
         rest = self._keys(where, WorklistSort.PRIORITY, params)
         placed = set(head)
-        return head + array("q", [key for key in rest if key not in placed]) if placed else rest
+        return head + array("q", filterfalse(placed.__contains__, rest)) if placed else rest
 
     def _keys(
         self, where: WorklistFilter, sort: WorklistSort, params: Mapping[str, object]
@@ -286,13 +287,16 @@ def _row(row: tuple[Any, ...], serving: int) -> WorklistRow:
         read_at=read_at,
         stream=stream or "",
         leased_by=holder or "",
+        marked=reason in CONFLICT_REASONS,
     )
     if stream is None:
         return found
     if stream == Stream.REPEATS:  # not even that it was read before may be told
         found = replace(found, status=ReadStatus.UNREAD, corrections=0, read_at="")
     if stream in BLIND:
-        return replace(found, conflict=None, priority=None, reason=NEUTRAL, reason_params={})
+        return replace(
+            found, conflict=None, priority=None, reason=NEUTRAL, reason_params={}, marked=False
+        )
     if version != serving and stream not in RANDOM:
         return replace(found, reason="queue.stale", reason_params={})
     return replace(found, reason=offered, reason_params=reason_params(offered_params))

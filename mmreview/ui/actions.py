@@ -46,7 +46,8 @@ MENUS: dict[str, tuple[Act, ...]] = {
         Act("commit_and_next", ("Return", "Enter"), "write"), Act("next_case", ("N",)),
         Act("previous_case", ("P",)), _LINE, Act("undo", ("U", "Ctrl+Z"), "write"),
         Act("near_duplicates", ("Ctrl+D",), "write"),
-        Act("search", ("Ctrl+F",)), Act("next_hit", ("F3",)), _LINE, Act("reader", (), ""),
+        Act("search", ("Ctrl+F",)), Act("next_hit", ("F3",)), _LINE, Act("queue_shares"),
+        Act("reader", (), ""),
     ),
     "finding": (
         Act("finding_up", ("Up",)), Act("finding_down", ("Down",)), _LINE,

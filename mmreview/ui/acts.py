@@ -63,6 +63,7 @@ class WindowActs(QObject):
                 "close_project": lambda: window.close_project(),
                 "quit": window.close,
                 "reader": self.choose_reader,
+                "queue_shares": self.share_queue,
                 "advance": self._choose_advance,
                 "full_screen": self._toggle_full_screen,
                 "train": lambda: window.session and window.session.training.train(),
@@ -302,6 +303,21 @@ class WindowActs(QObject):
     def _on_reader_chosen(self, name: str) -> None:
         if name.strip():
             self._window.change_reader(name.strip())
+
+    def share_queue(self) -> None:
+        """Ask how many of the offered cases come from where."""
+        session = self._window.session
+        if session is None:
+            return
+        from mmreview.ui.dialogs.queue_shares import QueueSharesDialog
+
+        queueing = session.desk.queueing
+        dialog = QueueSharesDialog(
+            self._window, rules=queueing.rules, policies=queueing.policies,
+            writable=not session.desk.info.read_only,
+        )
+        dialog.rulesWanted.connect(session.offering.change_rules)
+        _open(dialog)
 
     def _choose_advance(self, advance: bool) -> None:
         self._window.memory.change(advance=advance)

@@ -113,6 +113,7 @@ class MainWindow(QMainWindow):
             self._body.home = self._page.findings  # a reader's keys
             self._page.caseOpened.connect(self._on_case_opened)
             self._page.worklist.importWanted.connect(self.acts.import_cases)
+            self._page.worklist.sharesWanted.connect(self.acts.share_queue)
             self._page.learning.versionsWanted.connect(lambda: open_versions(self))
             self._page.learning.insight.clicked.connect(self.acts.actions["insights"].trigger)
             self.memory.restore_page(self._page)
@@ -124,6 +125,8 @@ class MainWindow(QMainWindow):
         self.memory.change(reader=reader)
         if self._page is not None:
             self._page.set_reader(reader)
+        if self.session is not None:
+            self.session.offering.change_reader()
         self._show_project()
 
     # --- projects -----------------------------------------------------------------------------

@@ -86,6 +86,7 @@ class ReviewPage(QWidget):
 
     def _connect(self) -> None:
         self.worklist.caseChosen.connect(self.open_case)
+        self.worklist.listChanged.connect(self._prefetch)
         self.worklist.searchChanged.connect(self.reading.report.highlight)
         self.findings.stateChosen.connect(self._on_state_chosen)
         self.findings.basisChosen.connect(self._on_basis_chosen)
@@ -161,6 +162,13 @@ class ReviewPage(QWidget):
                 self._loading.want(self._key)
         self.worklist.update_rows(keys)
 
+    def show_queue(self) -> None:
+        """The queue was made anew. What was kept of a case that is to be read a second time would
+        show its label."""
+        if self._loading is not None:
+            self._loading.forget_all()
+        self.worklist.show_queue()
+
     def set_reader(self, reader: str) -> None:
         """Who signs what is done from now on."""
         self._reader = reader
@@ -178,6 +186,11 @@ class ReviewPage(QWidget):
     def case_key(self) -> int | None:
         """The open case's key."""
         return self._view.case.key if self._view is not None else None
+
+    @property
+    def is_repeat(self) -> bool:
+        """True while the open case is read a second time: its label must not be told."""
+        return self._view is not None and self._view.repeat
 
     @property
     def has_wish(self) -> bool:
@@ -212,6 +225,8 @@ class ReviewPage(QWidget):
             return
         if commit:
             self.commit_read()
+        elif self._key is not None:
+            self.worklist.pass_over(self._key)
         following = self.worklist.next_key(self._key, unread=True)
         if following is None or following == self._key:
             self.banner.show_message(tr("ui.review.queue_ended"), severity="info")
@@ -261,7 +276,12 @@ class ReviewPage(QWidget):
         if self._loading is not None:
             for position, path in enumerate(view.image_paths[1:], start=1):
                 self._loading.want_picture(case.key, position, path)
-            self._loading.prefetch(self.worklist.neighbours(case.key, ahead=_AHEAD))
+            self._prefetch()
+
+    def _prefetch(self) -> None:
+        """Make ready what will be opened next."""
+        if self._loading is not None and self._view is not None and self._is_shown:
+            self._loading.prefetch(self.worklist.neighbours(self._view.case.key, ahead=_AHEAD))
 
     def _on_load_failed(self, key: int, problem: Message) -> None:
         if key != self._key:

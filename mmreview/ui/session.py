@@ -12,6 +12,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from mmreview.domain.changes import ReadCommitted
 from mmreview.domain.errors import Message
 from mmreview.domain.progress import Progress
 from mmreview.domain.versions import ServingModel, Version
@@ -22,6 +23,7 @@ from mmreview.translation import tr
 from mmreview.ui import learning_curves
 from mmreview.ui.measuring import Measuring
 from mmreview.ui.near_duplicates import NearDuplicates
+from mmreview.ui.offering import Offering
 from mmreview.ui.preparing import Preparing
 from mmreview.ui.review_page import ReviewPage
 from mmreview.ui.saving import Saving
@@ -65,6 +67,7 @@ class Session(QObject):
         self.training = Training(runner, desk, reader, self)
         self.preparing = Preparing(runner, desk, opener, self)
         self.measuring = Measuring(runner, desk, self.training, self)
+        self.offering = Offering(runner, desk, reader, self)
         self.alike = NearDuplicates(
             runner, desk, banner=page.banner, reader=reader, window=page.window(), parent=self
         )
@@ -75,6 +78,7 @@ class Session(QObject):
         self._connect_saving()
         self._connect_learning()
         self._connect_preparing()
+        self._connect_offering()
 
     def _connect_saving(self) -> None:
         self.saving.saved.connect(self._status.show_saved)
@@ -115,6 +119,14 @@ class Session(QObject):
         self.preparing.problemFound.connect(self.problemFound)
         self._page.worklist.listChanged.connect(self._on_list_changed)
 
+    def _connect_offering(self) -> None:
+        page, offering = self._page, self.offering
+        page.caseOpened.connect(self._on_case_opened)
+        self.saving.readSaved.connect(offering.note_read)
+        offering.readNoted.connect(self._on_read_noted)
+        offering.queueMade.connect(lambda _: page.show_queue())
+        offering.problemFound.connect(self.problemFound)
+
     def start(self, *, last_case: str, background: bool) -> None:
         """Show the project. ``background`` False leaves encoding and warm-up out (a picture)."""
         self._last_case = last_case
@@ -124,6 +136,7 @@ class Session(QObject):
             tr("ui.session.read_only", holder=info.holder) if info.read_only else ""
         )
         self._page.learning.set_read_only(info.read_only)
+        self.offering.start()
         self._page.set_desk(self.desk, self.saving)
         self.preparing.serve()
         self.training.count()
@@ -175,12 +188,15 @@ class Session(QObject):
     def look_for_alike(self) -> None:
         """Look for near-duplicates of the open case."""
         key = self._page.case_key
-        if key is not None:
+        if self._page.is_repeat:
+            self.problemFound.emit(Message("ui.review.repeat_alike"))
+        elif key is not None:
             self.alike.look(key)
 
     def end(self) -> None:
         """Close the project's files. The runner must not work for it any more."""
         self._later.stop()
+        self.offering.end()
         self._page.clear()
         self.desk.close()
         self.deleteLater()  # with it go its wires
@@ -242,7 +258,16 @@ class Session(QObject):
 
     def _on_champion_changed(self) -> None:
         self.preparing.serve()
+        self.offering.refresh()  # first: the head of the queue is read before the rest is scored
         self.preparing.score()
+
+    def _on_case_opened(self, _: str) -> None:
+        if self._page.case_key is not None:
+            self.offering.note_opened(self._page.case_key)
+
+    def _on_read_noted(self, read: ReadCommitted) -> None:
+        if read.repeat:  # it is an ordinary read case again
+            self._page.take_changed([read.case_key])
 
     def _on_counted(self, champion: Version | None, since: int, needed: int) -> None:
         self._champion = champion

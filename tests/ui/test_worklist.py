@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QShortcut
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QLineEdit, QListView, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QListView, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from mmreview.domain.cases import (
     Partition,
@@ -47,6 +47,7 @@ class Cases:
     def __init__(self, rows):
         self.rows = {row.key: row for row in rows}
         self.present = {}
+        self.places = {}  # of the queue
         self.fetched = []
         self.broken = None
 
@@ -55,13 +56,15 @@ class Cases:
             raise self.broken
         rows = [row for row in self.rows.values() if self.passes(row, where)]
         if sort is not WorklistSort.ID:
-            rows.sort(key=lambda row: -(getattr(row, sort) or 0.0))
+            by = "priority" if sort is WorklistSort.QUEUE else sort
+            rows.sort(key=lambda row: (self.places.get(row.key, 999), -(getattr(row, by) or 0.0)))
         return array("q", [row.key for row in rows])
 
     def passes(self, row, where):
         return (
             where.text.lower() in f"{row.id} {row.caption}".lower()
-            and not (where.unread and row.status is ReadStatus.READ)
+            and not ((where.unread or where.due) and row.status is ReadStatus.READ)
+            and not (where.due and row.leased_by)
             and not (where.corrected and not row.corrections)
             and not (where.conflict and not wording.is_conflict(row))
             and not (where.missing_modality and row.has_image and row.has_report)
@@ -255,6 +258,48 @@ def test_a_case_that_left_the_list_still_has_a_next_one(filled, cases):
     assert filled.previous_key(10) == 9
 
 
+def test_a_new_queue_is_walked_from_its_first_case(filled, cases):
+    filled.select_case(10)
+    assert filled.next_key(10, unread=True) == 11
+    cases.places = {200: 0, 30: 1, 10: 2, 40: 3}
+    filled.show_queue()
+    assert filled.next_key(10, unread=True) == 200
+    assert filled.neighbours(10)[:2] == [200, 30]
+    filled.select_case(200)
+    assert filled.next_key(200, unread=True) == 30
+    filled.pass_over(200)
+    filled.show_queue()  # what was passed over is not offered first again
+    assert filled.next_key(30, unread=True) == 10
+    filled.set_sort(WorklistSort.ID)
+    assert filled.next_key(30, unread=True) == 31
+
+
+def test_what_another_reader_has_is_marked_and_skipped_but_can_be_opened(filled, cases):
+    cases.rows[2] = replace(cases.rows[2], leased_by="Ben")
+    chosen = []
+    filled.caseChosen.connect(chosen.append)
+    filled.refresh()
+    assert filled.next_key(1, unread=True) == 3
+    assert filled.neighbours(1) == [3, 4, 2]
+    assert wording.second_line(cases.rows[2]).startswith("with Ben · ")
+    assert "with Ben" in wording.spoken(cases.rows[2])
+    click_row(filled, 1)
+    assert chosen == [2]
+    filled.findChild(Chip, "filter.unread").click()
+    assert filled.next_key(1, unread=True) == 3
+
+
+def test_the_menu_of_the_order_opens_the_shares(filled, qtbot):
+    wanted = []
+    filled.sharesWanted.connect(lambda: wanted.append(True))
+    QTest.mouseClick(filled.findChild(Chip, "worklistSort"), Qt.MouseButton.LeftButton)
+    menu = filled.findChild(QMenu, "sortMenu")
+    assert [action.text() for action in menu.actions()][:2] == ["Next up", "Priority"]
+    menu.actions()[-1].trigger()
+    menu.close()
+    assert wanted == [True]
+
+
 # --- refreshing -----------------------------------------------------------------------------------
 
 
@@ -302,7 +347,7 @@ def test_another_project_forgets_the_search_and_the_filters(filled):
     filled.findChild(Chip, "filter.unread").click()
     QTest.keyClicks(filled.findChild(QLineEdit, "worklistSearch"), "0003")
     filled.set_cases(Cases([make_row(7)]), SCHEMA)
-    assert filled.filter_state() == (WorklistFilter(), WorklistSort.PRIORITY)
+    assert filled.filter_state() == (WorklistFilter(), WorklistSort.QUEUE)
     assert filled.next_key(None, unread=False) == 7
     filled.set_cases(None, None)
     assert not filled.has_keys
@@ -516,8 +561,17 @@ def test_a_row_says_why_it_is_offered(changes, line, value):
     assert wording.second_line(row) == line
     assert wording.value(row) == value
     if changes.get("reason") == "queue.conflict":
-        assert wording.value(row, by_conflict=True) == ".62"
+        assert wording.value(row, by=WorklistSort.CONFLICT) == ".62"
     assert wording.is_conflict(row) is (changes.get("reason") == "queue.conflict")
+
+
+def test_in_the_queue_only_a_marked_conflict_has_a_number():
+    queue = WorklistSort.QUEUE
+    assert wording.value(make_row(1), by=queue) == ""
+    marked = make_row(1, marked=True, conflict=0.62, reason="queue.typical")
+    assert (wording.value(marked, by=queue), wording.is_conflict(marked)) == (".62", True)
+    audit = replace(marked, partition=Partition.AUDIT)
+    assert (wording.value(audit, by=queue), wording.is_conflict(audit)) == ("", False)
 
 
 def test_a_screen_reader_hears_of_an_audit_case_nothing_the_reader_may_not_know():

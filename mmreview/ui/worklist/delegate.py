@@ -12,7 +12,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, Q
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from mmreview.domain.cases import ReadStatus, WorklistRow
+from mmreview.domain.cases import ReadStatus, WorklistRow, WorklistSort
 from mmreview.ui import theme
 from mmreview.ui.theme import UNIT, Theme
 from mmreview.ui.worklist import wording
@@ -46,10 +46,9 @@ def row_height() -> int:
 
 
 class WorklistDelegate(QStyledItemDelegate):
-    """Draws rows with the theme that is on. ``by_conflict`` shows conflicts at the right, as the
-    list is sorted by them; else priorities."""
+    """Draws rows with the theme that is on. At the right is what the list is sorted ``by``."""
 
-    by_conflict = False
+    by = WorklistSort.PRIORITY
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         """As wide as the list, as high as every row."""
@@ -73,7 +72,7 @@ class WorklistDelegate(QStyledItemDelegate):
         )
         middle = QPointF(area.left() + TEXT_LEFT / 2, first.center().y() + 0.5)
         _paint_status(painter, middle, row.status, colours)
-        value = wording.value(row, by_conflict=self.by_conflict)
+        value = wording.value(row, by=self.by)
         right = _paint_value(painter, first, row, value, colours)
         done = row.status is ReadStatus.READ
         painter.setFont(theme.font(theme.BODY))

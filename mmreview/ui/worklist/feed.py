@@ -115,7 +115,7 @@ class WorklistFeed(QObject):
             self._answer += 1
             self._wanted.clear()
             self.answered.emit(answer)
-            self._find_unread(answer.keys, where, sort)
+            self._find_unread(answer.keys, where)
             if count:
                 self.count()
 
@@ -126,18 +126,13 @@ class WorklistFeed(QObject):
         self._asking = True
         self._submit(ask, done, key="worklist.keys", failed=failed)
 
-    def _find_unread(
-        self, keys: array[int], where: WorklistFilter, sort: WorklistSort
-    ) -> None:
-        if where.unread:
-            self.unreadFound.emit(bytearray(b"\x01") * len(keys))
-            return
+    def _find_unread(self, keys: array[int], where: WorklistFilter) -> None:
         cases, answer = self._cases, self._answer
         if cases is None:
             return
 
         def ask() -> bytearray:
-            unread = set(cases.worklist_keys(replace(where, unread=True), sort))
+            unread = set(cases.worklist_keys(replace(where, due=True), WorklistSort.ID))
             return bytearray(map(unread.__contains__, keys))
 
         def done(flags: bytearray) -> None:

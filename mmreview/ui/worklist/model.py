@@ -162,10 +162,15 @@ class WorklistModel(QAbstractListModel):
         for at in range(start, end):  # the flags are on their way: what is not known may be unread
             page = self._pages.get(at // PAGE)
             row = page[at % PAGE] if page is not None and at % PAGE < len(page) else None
-            if row is None or row.status is not ReadStatus.READ:
+            if row is None or _is_due(row):
                 return at
         return None
 
     def _note_status(self, at: int, row: WorklistRow) -> None:
         if self._unread is not None:
-            self._unread[at] = row.status is not ReadStatus.READ
+            self._unread[at] = _is_due(row)
+
+
+def _is_due(row: WorklistRow) -> bool:
+    """Whether a walk to the next case may stop here."""
+    return row.status is not ReadStatus.READ and not row.leased_by

@@ -46,6 +46,7 @@ class WorklistPanel(QWidget):
 
     caseChosen = Signal(int)  # a reader chose the case with this key
     searchChanged = Signal(str)  # the list is now searched for this text
+    sharesWanted = Signal()  # a reader wants to see how the queue is shared out
     importWanted = Signal()  # the project is empty and a reader wants to fill it
     listChanged = Signal()  # another list of cases is shown (after a query)
 
@@ -54,9 +55,11 @@ class WorklistPanel(QWidget):
         self.setObjectName("worklistPanel")
         self.setMinimumWidth(LEAST_WIDTH)
         self._cases: CaseStore | None = None
-        self._sort = WorklistSort.PRIORITY
+        self._sort = WorklistSort.QUEUE
         self._current: int | None = None  # the open case's key, also when a filter hides it
         self._place = -1  # the row it has, or had
+        self._from_top = False  # the queue was made anew: the next case is its first
+        self._passed: set[int] = set()  # cases that this reader went on from without reading them
         self._choose_first = False  # Enter in the search field: open what is found first
         self._model = WorklistModel(self)
         self._feed = WorklistFeed(runner, self._model.page_keys, self)
@@ -139,8 +142,10 @@ class WorklistPanel(QWidget):
     def set_cases(self, cases: CaseStore | None, schema: FindingSchema | None) -> None:
         """Show this project's cases from now on (None: no project is open)."""
         self._cases = cases
-        self._sort = WorklistSort.PRIORITY
+        self._sort = WorklistSort.QUEUE
         self._current, self._place = None, -1
+        self._from_top = False
+        self._passed.clear()
         self._search.reset()
         self._filters.set_schema(schema)
         self._filters.set_counts(None)
@@ -174,6 +179,7 @@ class WorklistPanel(QWidget):
     def select_case(self, key: int) -> None:
         """Mark the open case and bring it into sight, without telling anybody."""
         self._current = key
+        self._from_top = False
         row = self._model.row_of(key, hint=self._place)
         if row is not None:
             self._place = row
@@ -207,11 +213,36 @@ class WorklistPanel(QWidget):
 
     # --- walking ----------------------------------------------------------------------------------
 
+    def show_queue(self) -> None:
+        """The queue was made anew: ask again, and go on from its first case."""
+        self._from_top = True
+        self.refresh()
+
+    def pass_over(self, key: int) -> None:
+        """A reader went on from this case without reading it: it is not the first one again."""
+        self._passed.add(key)
+
     def next_key(self, after: int | None, *, unread: bool) -> int | None:
         """The case after ``after`` (None: the first). Unread ones are looked for from the top
-        again when the end is reached. None if there is none."""
-        row = self._model.next_row(self._row_before_next(after), unread=unread)
+        again when the end is reached, and what another reader has on lease is left out. None if
+        there is none."""
+        row = self._first_due(after) if unread else None
+        if row is None:
+            row = self._model.next_row(self._row_before_next(after), unread=unread)
         return None if row is None else self._model.keys[row]
+
+    def _first_due(self, after: int | None) -> int | None:
+        """The first row of a queue that was made since ``after`` was opened."""
+        if not self._from_top or self._sort is not WorklistSort.QUEUE:
+            return None
+        row = self._model.next_row(-1, unread=True)
+        while row is not None:
+            key = self._model.keys[row]
+            if key != after and key not in self._passed:
+                return row
+            following = self._model.next_row(row, unread=True)
+            row = following if following is not None and following > row else None
+        return None
 
     def previous_key(self, key: int) -> int | None:
         """The case before ``key``, None at the top."""
@@ -222,7 +253,8 @@ class WorklistPanel(QWidget):
 
     def neighbours(self, key: int, ahead: int = 2) -> list[int]:
         """The cases worth having ready: the next ``ahead`` unread ones, then the very next."""
-        row = self._row_before_next(key)
+        first = self._first_due(key)
+        row = self._row_before_next(key) if first is None else first - 1
         rows: list[int] = []
         for _ in range(ahead):
             found = self._model.next_row(rows[-1] if rows else row, unread=True)
@@ -351,7 +383,7 @@ class WorklistPanel(QWidget):
         self._helps()
 
     def _show_sort(self) -> None:
-        self._view.itemDelegate().by_conflict = self._sort is WorklistSort.CONFLICT
+        self._view.itemDelegate().by = self._sort
         words = tr(f"ui.worklist.sort.{self._sort}")
         self._sort_button.set_words(f"{words} ▾")
         self._sort_button.setAccessibleName(tr("ui.worklist.sort.name", order=words))
@@ -366,6 +398,8 @@ class WorklistPanel(QWidget):
             action.setCheckable(True)
             action.setChecked(sort is self._sort)
             action.triggered.connect(partial(self._on_sort_picked, sort))
+        self._sort_menu.addSeparator()
+        self._sort_menu.addAction(tr("ui.action.queue_shares"), self.sharesWanted.emit)
         corner = QPoint(
             self._sort_button.width() - self._sort_menu.sizeHint().width(),
             self._sort_button.height(),

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from PySide6.QtCore import QDate, QLocale
 
-from mmreview.domain.cases import Partition, ReadStatus, WorklistRow
+from mmreview.domain.cases import Partition, ReadStatus, WorklistRow, WorklistSort
 from mmreview.domain.queues import CONFLICT_REASONS
 from mmreview.translation import language, tr
 
@@ -22,23 +22,27 @@ def title(row: WorklistRow) -> str:
 
 def second_line(row: WorklistRow) -> str:
     """The second line: how far the case was read, else why it is offered; what it lacks first."""
-    parts = [part for part in (_missing(row), _standing(row)) if part]
+    parts = [part for part in (_leased(row), _missing(row), _standing(row)) if part]
     return " · ".join(parts)
 
 
 def is_conflict(row: WorklistRow) -> bool:
     """True where image and report differ so much that the row is marked."""
-    return row.partition is not Partition.AUDIT and row.reason in CONFLICT_REASONS
+    told = row.marked or row.reason in CONFLICT_REASONS
+    return told and row.partition is not Partition.AUDIT
 
 
-def value(row: WorklistRow, *, by_conflict: bool = False) -> str:
+def value(row: WorklistRow, *, by: WorklistSort = WorklistSort.PRIORITY) -> str:
     """The number at the right: when it was read, else what the list is sorted by (the priority,
-    or the conflict)."""
+    or the conflict). The queue has no number of its own; there only a marked conflict is told."""
     if row.status is ReadStatus.READ:
         return moment(row.read_at)
     if row.partition is Partition.AUDIT:
         return ""
-    return number(row.conflict if by_conflict else row.priority)
+    if by is WorklistSort.QUEUE and not is_conflict(row):
+        return ""
+    by_priority = by in (WorklistSort.PRIORITY, WorklistSort.ID)
+    return number(row.priority if by_priority else row.conflict)
 
 
 def number(value: float | None) -> str:
@@ -74,6 +78,12 @@ def spoken(row: WorklistRow) -> str:
         if row.priority is not None:
             lines.append(tr("ui.worklist.priority_value", value=number(row.priority)))
     return "\n".join(lines)
+
+
+def _leased(row: WorklistRow) -> str:
+    if not row.leased_by or row.status is ReadStatus.READ:
+        return ""
+    return tr("ui.worklist.leased", reader=row.leased_by)
 
 
 def _missing(row: WorklistRow) -> str:

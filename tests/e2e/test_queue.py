@@ -1,0 +1,167 @@
+"""The queue by the command line: streams and shares, leases, repeats, refusals that help."""
+
+import json
+from collections import Counter
+
+import pytest
+from typer.testing import CliRunner
+
+from mmreview.cli import cli
+from mmreview.compose import ProjectOpener
+from mmreview.domain.findings import State
+from mmreview.domain.reads import Correction
+from tests.fakes import make_project
+
+_NONE = "audit=0,control=0,conflict=0,label_error=0,repeats=0"
+
+
+def mmreview(*words):
+    """(exit code, stdout, stderr) of one command."""
+    found = CliRunner().invoke(cli, [str(word) for word in words])
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found.exit_code, found.stdout, found.stderr
+
+
+def said(*words):
+    code, out, err = mmreview(*words, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def refused(*words):
+    code, out, err = mmreview(*words, "--json")
+    assert code == 2, err
+    return json.loads(out)["error"]
+
+
+def test_the_queue_mixes_its_streams_and_says_why(demo):
+    rows = said("queue", demo, "--top", 40)
+    assert set(rows[0]) == {"case", "priority", "reason", "why", "stream"}
+    assert len({row["case"] for row in rows}) == len(rows)
+    streams = Counter(row["stream"] for row in rows)
+    assert streams["policy"] > 15
+    assert streams["audit"]
+    for row in rows:
+        assert row["why"] and not row["why"].startswith("queue.")
+        if row["stream"] == "audit":
+            assert (row["reason"], row["priority"]) == ("queue.neutral", 0.0)
+    assert said("queue", demo, "--top", 40) == rows
+    code, out, _ = mmreview("queue", demo, "--top", 5)
+    assert code == 0
+    assert rows[0]["case"] in out
+
+
+def test_shares_are_kept_by_the_project(demo):
+    before = Counter(row["stream"] for row in said("queue", demo, "--top", 60))
+    assert before["audit"]
+    quota = "audit=0,control=20,conflict=0,label_error=0"
+    rows = said("queue", demo, "--quota", quota, "--top", 6, "--reader", "Ada")
+    assert {row["stream"] for row in rows} <= {"policy", "control"}
+    again = said("queue", demo, "--top", 6)
+    assert [row["case"] for row in again] == [row["case"] for row in rows]
+    exported = demo.parent / "labels.jsonl"
+    said("export", demo, exported)
+    assert said("verify", demo)["ok"] is True
+    rows = said("queue", demo, "--quota", "none", "--top", 30)
+    assert {row["stream"] for row in rows} <= {"policy", "priority"}
+
+
+def test_the_order_by_priority_asks_no_policy_and_keeps_no_share(demo):
+    rows = said("queue", demo, "--policy", "priority", "--top", 10)
+    priorities = [row["priority"] for row in rows]
+    assert priorities == sorted(priorities, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "helps"),
+    [
+        (("--quota", "audit=90,control=20"), "error.quota_sum", "122"),
+        (("--quota", "luck=3"), "error.quota_stream", "audit"),
+        (("--quota", "audit=a lot"), "error.quota_share", "audit"),
+        (("--policy", "luck"), "error.policy_not_found", "random"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_can(demo, words, code, helps):
+    error = refused("queue", demo, *words)
+    assert error["code"] == code
+    assert helps in error["message"]
+
+
+def test_two_readers_lease_different_cases(demo):
+    said("queue", demo, "--quota", _NONE)
+    ada = said("queue", demo, "--reader", "Ada", "--lease", 5)
+    ben = said("queue", demo, "--reader", "Ben", "--lease", 5)
+    assert len({row["case"] for row in ada + ben}) == 10
+    assert all(row["leased_until"].endswith("Z") for row in ada)
+    assert said("queue", demo, "--reader", "Ada", "--top", 5) == [
+        {k: v for k, v in row.items() if k != "leased_until"} for row in ada
+    ]
+    assert said("queue", demo, "--reader", "Ada", "--give-back") == {"given_back": 5}
+    third = said("queue", demo, "--reader", "Ben", "--top", 10)
+    assert {row["case"] for row in third} == {row["case"] for row in ada + ben}
+
+
+def test_beside_a_writer_the_queue_is_read_and_nothing_leased(demo):
+    writer = ProjectOpener(device="cpu").open(demo)
+    try:
+        assert said("queue", demo, "--top", 3)
+        error = refused("queue", demo, "--reader", "Ada", "--lease", 3)
+        assert error["code"] == "error.lease_read_only"
+    finally:
+        writer.close()
+
+
+def test_a_reader_s_agreement_with_themselves(demo):
+    assert said("queue", demo, "--agreement") == []
+    code, out, _ = mmreview("queue", demo, "--agreement")
+    assert code == 0
+    assert "second time" in out
+    desk = ProjectOpener(device="cpu").open(demo)
+    case = first_unread(desk)
+    answers = {
+        "Edema": (State.PRESENT, State.PRESENT),
+        "Pneumothorax": (State.ABSENT, State.ABSENT),
+        "Fracture": (State.ABSENT, State.PRESENT),
+    }
+    for repeat in (False, True):
+        for finding, states in answers.items():
+            desk.reviewing.correct(
+                Correction(case.key, finding, states[repeat], "Ada", repeat=repeat)
+            )
+        desk.reviewing.commit_read(case.key, reader="Ada", repeat=repeat)
+    desk.close()
+    whole, *_ = said("queue", demo, "--agreement")
+    assert (whole["reader"], whole["finding"], whole["pairs"], whole["agreed"]) == (
+        "Ada", None, 3, 2
+    )
+    assert whole["kappa"] == pytest.approx(0.4)
+    assert said("verify", demo)["ok"] is True
+
+
+def first_unread(desk):
+    [key, *_] = desk.queueing._queue.pool("train")
+    return desk.cases.get(key)
+
+
+def test_an_empty_project_and_one_that_is_read_say_what_to_do(tmp_path):
+    assert mmreview("init", tmp_path / "empty")[0] == 0
+    code, out, err = mmreview("queue", tmp_path / "empty", "--json")
+    assert (code, json.loads(out)) == (0, [])
+    assert "Import" in err
+    folder = make_project(tmp_path / "small.mmreview", cases=3)
+    desk = ProjectOpener(device="cpu").open(folder)
+    for key in (1, 2, 3):
+        desk.reviewing.commit_read(key, reader="Ada")
+    desk.close()
+    code, out, err = mmreview("queue", folder, "--json")
+    assert (code, json.loads(out)) == (0, [])
+    assert "has been read" in err
+
+
+def test_before_any_label_typical_cases_are_offered(tmp_path):
+    folder = make_project(tmp_path / "new.mmreview", cases=6)
+    code, out, err = mmreview("queue", folder, "--json")
+    assert code == 0
+    assert len(json.loads(out)) == 6
+    assert "No version serves yet" in err

@@ -32,6 +32,7 @@ from mmreview.ml.metrics import element_log_loss
 from mmreview.ml.prepared import Layout, Part, Prepared, Shelf
 from mmreview.ml.solver import Columns, Design, Solution, Trace, mean_trace, solve
 from mmreview.ml.standards import Standard
+from mmreview.ml.surrogate import left_out
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -49,6 +50,9 @@ _TO_USUAL = np.float32(0.5)
 _MANY, _NEARLY, _STEPS = 2000, 3e-4, 8
 #: The share of its objective by which a step must promise a fall to be taken; steps at most.
 _ENOUGH, _MOST_STEPS = 3e-5, 80
+#: How strongly heads that leave cases out are drawn to the parent's (L2-SP, Li 2018), in units of
+#: the strength of their regularisation (``replay``).
+PULL = np.float32(1.0)
 _SEARCH_ROWS = 1500
 _SEARCH_FINDINGS = 8
 _SEARCH_FOLDS = 3
@@ -85,7 +89,8 @@ class Lesson:
     none is one block. ``weighing`` says how each is weighed; none is all alike. ``marked`` features
     are values and then marks that each is there. ``soft`` are (n, findings) weights of labels that
     are uncertain, 0 elsewhere: there a fit is drawn halfway between the finding's usual log-odds
-    and even ones, and nothing else counts them."""
+    and even ones, and nothing else counts them. ``replayed`` are (n, findings) factors on the
+    weights, 0 where a label is left out of a fit that has a parent's to start from (``replay``)."""
 
     features: Array
     present: NDArray[np.bool_]
@@ -97,6 +102,7 @@ class Lesson:
     marked: bool = False
     weighing: tuple[Weighing, ...] = ()
     soft: Array | None = None
+    replayed: Array | None = None
 
     @property
     def slices(self) -> list[slice]:
@@ -127,6 +133,9 @@ def fit_head(
     prepared."""
     soft = np.zeros_like(lesson.weights) if lesson.soft is None else lesson.soft
     rows = np.flatnonzero(lesson.present & (lesson.weights + soft > 0).any(axis=1))
+    whole = rows
+    if lesson.replayed is not None and start is not None:
+        rows = rows[lesson.replayed[rows].any(axis=1)]
     width, findings = lesson.features.shape[1], lesson.targets.shape[1]
     held_out = np.full((len(lesson.features), findings), np.nan)
     weights = lesson.weights[rows]
@@ -147,15 +156,64 @@ def fit_head(
     if start is not None and len(start) == 1 + lesson.fold_count:
         warm = _warm(start, ready.standard, taught, layout)
     near = warm is not None and len(rows) >= _MANY
+    terms = None
+    if warm is not None and lesson.replayed is not None:
+        factors = _factors(lesson.replayed[rows][:, taught], soft)
+        scaled = columns.weights * np.tile(factors, (1, 1 + lesson.fold_count))
+        every = _columns_of(lesson, whole, taught)
+        columns = replace(columns, weights=scaled, prior=every.prior)
+        terms = yield from _left_out(lesson, whole, taught, every, ready.standard, layout, warm)
     tolerance, limit = (_NEARLY, _STEPS) if near else (_ENOUGH, _MOST_STEPS)
     parts = yield from _solve_blocks(
-        ready.designs, columns, spread, start=warm, tolerance=tolerance, limit=limit
+        ready.designs, columns, spread, start=warm, tolerance=tolerance, limit=limit, terms=terms,
     )
     solution = _mean_of(parts, layout.shares)
     heads = _heads(solution, ready.standard, taught, 1 + lesson.fold_count)
     held_out[np.ix_(rows, np.flatnonzero(taught))] = _unseen(solution, folds, int(taught.sum()))
     yield from _unlabelled(lesson, rows, heads, held_out)
     return HeadFit(heads, held_out, spread)
+
+
+def _drawn(columns: Columns, term: tuple[Array, Array], start: Array) -> Columns:
+    """The problems with a linear term, drawn to ``start`` beside: s/2 |w|² - term · w +
+    PULL · s/2 |w - start|² is, but for a constant, a square around another centre."""
+    slope, shift = term
+    centre = (PULL * start + slope / columns.strengths) / np.float32(1 + PULL)
+    return replace(
+        columns, strengths=columns.strengths * np.float32(1 + PULL), centre=centre,
+        prior=columns.prior + shift,
+    )
+
+
+def _left_out(
+    lesson: Lesson, rows: NDArray[np.intp], taught: NDArray[np.bool_], columns: Columns,
+    standard: Standard, layout: Layout, start: Sequence[tuple[Array, Array]],
+) -> Generator[Trace, None, list[tuple[Array, Array]]]:
+    """What the cases say that are left out of a fit, block by block (``surrogate``)."""
+    assert lesson.replayed is not None
+    none = np.zeros((len(rows), int(taught.sum())), np.float32)
+    soft = none if lesson.soft is None else lesson.soft[rows][:, taught]
+    factors = _factors(lesson.replayed[rows][:, taught], soft)
+    excess = np.tile(factors - 1, (1, 1 + lesson.fold_count))
+    return (
+        yield from left_out(
+            lesson.features, rows, standard, layout.places, columns, excess, start
+        )
+    )
+
+
+def _columns_of(lesson: Lesson, rows: NDArray[np.intp], taught: NDArray[np.bool_]) -> Columns:
+    """The problems on all cases, with those that a fit leaves out."""
+    weights = lesson.weights[rows][:, taught]
+    soft = np.zeros_like(weights) if lesson.soft is None else lesson.soft[rows][:, taught]
+    targets = np.nan_to_num(lesson.targets[rows])[:, taught] * (weights > 0)
+    return _columns(targets, weights, soft, lesson.folds[rows], lesson.fold_count)
+
+
+def _factors(replayed: Array, soft: Array) -> Array:
+    """The factors, with those of uncertain labels: 1 where the case is not left out."""
+    kept = replayed.any(axis=1)[:, None]
+    return np.where(soft > 0, kept.astype(np.float32), replayed)
 
 
 def _warm(
@@ -185,6 +243,7 @@ def _solve_blocks(
     start: Sequence[tuple[Array, Array]] | None = None,
     tolerance: float = _ENOUGH,
     limit: int = _MOST_STEPS,
+    terms: Sequence[tuple[Array, Array]] | None = None,
 ) -> Generator[Trace, None, list[Solution]]:
     """The solution on each block, all in step, so that the losses they tell are the blocks' mean.
     """
@@ -192,9 +251,12 @@ def _solve_blocks(
     for index, design in enumerate(designs):
         width = design.basis.shape[0]
         strengths = np.full(columns.targets.shape[1], width / spread, np.float32)
+        own = replace(columns, strengths=strengths)
+        if terms is not None and start is not None:
+            own = _drawn(own, terms[index], start[index][0])
         working[index] = solve(
             design,
-            replace(columns, strengths=strengths),
+            own,
             start=start[index] if start is not None else None,
             tolerance=tolerance,
             limit=limit,

@@ -142,6 +142,7 @@ def lesson_of(samples: Samples, modality: str, folds: NDArray[np.int8]) -> Lesso
         marked=modality in samples.marked,
         weighing=samples.weighing.get(modality, ()),
         soft=samples.doubting(modality),
+        replayed=samples.replayed,
     )
 
 

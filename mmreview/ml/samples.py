@@ -104,7 +104,9 @@ class Samples:
     weigh each, ``pieces[m]`` are names and widths (see ``plans``); ``marked`` are the modalities
     whose features are values and then marks that each is there. ``uncertain`` and ``confirmed``
     are those of the label table; None is nowhere. ``beliefs`` (n, findings) are probabilities that
-    teach the heads of cases without a label, NaN elsewhere (``unlabelled``)."""
+    teach the heads of cases without a label, NaN elsewhere (``unlabelled``). ``replayed`` are
+    (n, findings) factors on the weights with which labels teach heads; None: all teach alike
+    (``replay``)."""
 
     modalities: tuple[str, ...]
     features: dict[str, NDArray[np.float32]]
@@ -123,6 +125,7 @@ class Samples:
     uncertain: NDArray[np.bool_] | None = None
     confirmed: NDArray[np.bool_] | None = None
     beliefs: NDArray[np.float64] | None = None
+    replayed: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -146,6 +149,7 @@ class Samples:
             uncertain=_some(self.uncertain, rows),
             confirmed=_some(self.confirmed, rows),
             beliefs=None if self.beliefs is None else self.beliefs[rows],
+            replayed=None if self.replayed is None else self.replayed[rows],
         )
 
     def joined(self, spare: Samples) -> Samples:
@@ -167,6 +171,9 @@ class Samples:
             basis=both(self.basis, np.zeros(count, np.int8)),
             uncertain=_and_none(self.uncertain, count),
             confirmed=_and_none(self.confirmed, count),
+            replayed=None
+            if self.replayed is None
+            else both(self.replayed, np.ones(count, np.float32)),
             beliefs=both(
                 nothing if self.beliefs is None else self.beliefs,
                 np.full(count, np.nan) if spare.beliefs is None else spare.beliefs,

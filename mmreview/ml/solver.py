@@ -23,7 +23,7 @@ machine and thread count, and it releases the interpreter lock, so a window stay
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -122,13 +122,19 @@ class Design:
 @dataclass(frozen=True)
 class Columns:
     """The problems of one solve: (n, c) targets and training weights, (c,) L2 strengths, (c,)
-    intercepts' prior log-odds, and optionally (n, c) weights of rows to report held-out loss on."""
+    intercepts' prior log-odds, and optionally (n, c) weights of rows to report held-out loss on,
+    and (d, c) weights that a solution is drawn to instead of zero."""
 
     targets: Array
     weights: Array
     strengths: Array
     prior: Array
     held_out: Array | None = None
+    centre: Array | None = None
+
+    def away(self, weights: Array) -> Array:
+        """How far weights are from what they are drawn to."""
+        return weights if self.centre is None else weights - self.centre
 
     def take(self, chosen: NDArray[np.intp]) -> Columns:
         """Some of them."""
@@ -139,6 +145,7 @@ class Columns:
             self.strengths[chosen],
             self.prior[chosen],
             None if outside is None else np.ascontiguousarray(outside[:, chosen]),
+            None if self.centre is None else self.centre[:, chosen],
         )
 
     @cached_property
@@ -217,11 +224,16 @@ def solve(
     k, (n, c) = design.rows.shape[1], columns.targets.shape
     point = np.zeros((k + 1, c), np.float32)
     point[-1] = columns.prior
+    beyond = np.float32(0)  # of what it is drawn to: where no row of a rotated design reaches
+    if columns.centre is not None:
+        inside = design.into(columns.centre)
+        beyond = columns.centre - design.out_of(inside)
+        columns = replace(columns, centre=inside)
     if start is not None:
         point[:-1], point[-1] = design.into(start[0]), start[1]
     whole = yield from _begun(design, columns, point, warm=start is not None)
     # A warm start knows how sure its rows are already; a cold one knows the prior only.
-    rates = whole.rates if start is not None else _sigmoid(columns.prior)
+    rates = whole.rates if start is not None else sigmoid(columns.prior)
     bend = np.einsum("nc,nc->c", columns.weights, np.broadcast_to(rates * (1 - rates), (n, c)))
     curvature = np.maximum(bend, 1e-3).astype(np.float32)
     iteration = 0
@@ -251,7 +263,7 @@ def solve(
             whole.tell(places, state)
         yield _trace(columns, whole, iteration)
     whole.put(places, state)
-    weights = np.ascontiguousarray(design.out_of(whole.point[:-1]))
+    weights = np.ascontiguousarray(design.out_of(whole.point[:-1]) + beyond)
     return Solution(weights, whole.point[-1].copy(), whole.margins, iteration)
 
 
@@ -265,7 +277,7 @@ def _begun(
     state = _State(point, empty, np.empty_like(empty), point, columns.prior, none, none, [], [])
     moved = yield from _forward(design, point, 0)
     for _ in range(_SETTLING if warm else 0):
-        shift = yield from _intercept_step(columns, moved, point[-1])
+        shift = yield from intercept_step(columns, moved, point[-1])
         point[-1] += shift
         moved += shift
         if float(np.abs(shift).max(initial=0.0)) < _SETTLED:
@@ -274,13 +286,13 @@ def _begun(
     return state
 
 
-def _intercept_step(
+def intercept_step(
     columns: Columns, margins: Array, bias: Array
 ) -> Generator[Trace, None, Array]:
     """(c,): Newton's step of the intercepts alone."""
     gradient, bend = (bias - columns.prior).astype(np.float64), np.ones(len(bias))
     for block in _blocks(len(margins)):
-        rates = _sigmoid(margins[block])
+        rates = sigmoid(margins[block])
         weights = columns.weights[block]
         gradient += np.einsum("nc,nc->c", weights, rates - columns.targets[block])
         rates *= 1 - rates
@@ -311,7 +323,8 @@ def _advance(
 ) -> Generator[Trace, None, None]:
     """Move the margins and renew everything that follows from them in one pass over the rows."""
     gradient = np.empty_like(state.point)
-    np.multiply(columns.strengths, state.point[:-1], out=gradient[:-1])
+    away = columns.away(state.point[:-1])
+    np.multiply(columns.strengths, away, out=gradient[:-1])
     gradient[-1] = state.point[-1] - columns.prior
     loss, outside = np.zeros(state.point.shape[1]), np.zeros(state.point.shape[1])
     for block in _blocks(len(moved)):
@@ -335,7 +348,7 @@ def _advance(
         yield Trace(iteration)
     state.gradient = gradient
     state.losses, state.outside = loss, outside
-    loss = loss + 0.5 * columns.strengths * np.square(state.point[:-1]).sum(axis=0)
+    loss = loss + 0.5 * columns.strengths * np.square(away).sum(axis=0)
     state.objective = loss + 0.5 * np.square(state.point[-1] - columns.prior)
 
 
@@ -366,7 +379,7 @@ def _line_search(
     """(c,) step lengths: two Newton steps on each column's one-dimensional convex problem, the
     first of them with the rates that are known already."""
     size = np.square(direction[:-1]).sum(axis=0) * columns.strengths + np.square(direction[-1])
-    pull = (direction[:-1] * state.point[:-1]).sum(axis=0) * columns.strengths
+    pull = (direction[:-1] * columns.away(state.point[:-1])).sum(axis=0) * columns.strengths
     pull += direction[-1] * (state.point[-1] - columns.prior)
     bend = size.astype(np.float64)
     for block in _blocks(len(along)):
@@ -379,7 +392,7 @@ def _line_search(
     step = (-slope / np.maximum(bend, 1e-12)).astype(np.float32)
     slope, bend = pull + step * size, size.astype(np.float64)
     for block in _blocks(len(along)):
-        rates = _sigmoid(state.margins[block] + along[block] * step)
+        rates = sigmoid(state.margins[block] + along[block] * step)
         weighted = columns.weights[block] * along[block]
         slope = slope + np.einsum("nc,nc->c", weighted, rates - columns.targets[block])
         rates *= 1 - rates
@@ -390,7 +403,8 @@ def _line_search(
     return np.clip(better, 0.1 * step, 4 * step).astype(np.float32)
 
 
-def _sigmoid(margins: Array) -> Array:
+def sigmoid(margins: Array) -> Array:
+    """The logistic function of float32 margins."""
     return np.float32(0.5) * np.tanh(np.float32(0.5) * margins) + np.float32(0.5)
 
 

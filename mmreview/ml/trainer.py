@@ -43,9 +43,10 @@ from mmreview.ml.pairing import Earlier, PairEvidence, complete_pairs, described
 from mmreview.ml.plans import HeadPlan
 from mmreview.ml.predictor import BundlePredictor
 from mmreview.ml.prepared import Shelf
-from mmreview.ml.recipe import Fitted, Recipe, Step, fit
+from mmreview.ml.recipe import Ancestor, Fitted, Recipe, Step, fit
 from mmreview.ml.relay import relay
 from mmreview.ml.remarks import remarks, weight_unused
+from mmreview.ml.replay import replay
 from mmreview.ml.samples import (
     CachedFeatures,
     Samples,
@@ -117,6 +118,9 @@ class FusionTrainer:
             recipe = replace(recipe, fusion=best.fusion, plan=best.plan, spreads=None)
             begun = _SEARCHED
         ancestor = parent.ancestor if parent else None
+        replayed = None if ancestor is None else replay(samples, seed=request.seed)
+        if replayed is not None:
+            samples = replace(samples, replayed=replayed.factors)
         shelves = {m: self._shelves.setdefault(m, Shelf()) for m in samples.modalities}
         fitting = fit(samples, recipe, ancestor=ancestor, shelves=shelves)
         fitted = yield from relay(fitting, lambda step: _training_step(step, begun))
@@ -132,17 +136,9 @@ class FusionTrainer:
         measured["remarks"] = [
             *remarks(samples, fitted.models[0].heads, request.findings),
             *weight_unused(request.weight, recipe.fusion),
+            *(replayed.told(samples) if replayed is not None else ()),
         ]
-        measured["suspects"] = yield from relay(
-            suspects(samples, fitted, request.findings, seed=request.seed),
-            lambda _: TrainingStep("training.phase.measuring", 0.96),
-        )
-        if ancestor is not None and request.parent_table is not None:
-            measured["old_labels"] = change_on_old_labels(
-                samples, fitted, ancestor, request.parent_table, request.findings,
-                seed=request.seed,
-            )
-            yield TrainingStep("training.phase.measuring", 0.97)
+        measured |= yield from _of_labels(request, samples, fitted, ancestor)
         if found is not None:
             measured["search"] = found.table
         if tried is not None:
@@ -423,6 +419,22 @@ def _pairs(
     if earlier is not None and pairs.head is earlier.head:
         complete = earlier.complete
     return pairs, described(pairs, complete=complete)
+
+
+def _of_labels(
+    request: TrainingRequest, samples: Samples, fitted: Fitted, ancestor: Ancestor | None
+) -> Generator[TrainingStep, None, dict[str, Any]]:
+    """What a round says of single labels: which are suspect, and how it changed on those that the
+    parent knew."""
+    step = TrainingStep("training.phase.measuring", 0.96)
+    searching = suspects(samples, fitted, request.findings, seed=request.seed)
+    found: dict[str, Any] = {"suspects": (yield from relay(searching, lambda _: step))}
+    if ancestor is not None and request.parent_table is not None:
+        found["old_labels"] = change_on_old_labels(
+            samples, fitted, ancestor, request.parent_table, request.findings, seed=request.seed
+        )
+        yield step
+    return found
 
 
 def _columns(

@@ -31,6 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.domain.cases import Partition
+from mmreview.domain.labels import LabelTable
+from mmreview.ml.features import EncodedFeatures
 from mmreview.ml.label_errors import suspects
 from mmreview.ml.recipe import Recipe, fit
 from mmreview.ml.samples import Samples, gather
@@ -83,18 +85,17 @@ PLANTINGS: dict[str, Planting] = {
 }
 
 
-def encoded(name: str, data: Path, cache: Path) -> tuple[Samples, tuple[str, ...]]:
-    """The labelled samples of a set of ``targets`` and its findings."""
-    from mmreview.ml.features import EncodedFeatures
-
+def table_of(
+    name: str, data: Path, cache: Path
+) -> tuple[EncodedFeatures, LabelTable, tuple[str, ...]]:
+    """The features and labels of a set of ``targets`` and its findings."""
     chosen = {**targets.DEV, **targets.CHECK}[name]
     rows, cases = targets.fusion.read_cases(data / chosen.folder)
     features = EncodedFeatures(folder=cache / chosen.folder, root=data / chosen.folder)
     for _ in features.encode(features.missing(cases)):
         pass
     known = np.array([chosen.targets(row) for row in rows])
-    table = targets.fusion.label_table(cases, known, features.modalities)
-    return result(gather(features, table, Partition.TRAIN)), chosen.findings
+    return features, targets.fusion.label_table(cases, known, features.modalities), chosen.findings
 
 
 def found(
@@ -140,7 +141,8 @@ def main() -> None:
     print(f"{'set':>8} {'planting':>9} {'found':>12} {'self':>12} {'random':>7} {'times':>6}  each")
     with tempfile.TemporaryDirectory(prefix="mmreview-planted-") as scratch:
         for name in given.sets:
-            samples, findings = encoded(name, given.data, given.cache or Path(scratch))
+            features, table, findings = table_of(name, given.data, given.cache or Path(scratch))
+            samples = result(gather(features, table, Partition.TRAIN))
             for kind, plant in PLANTINGS.items():
                 seeds = range(given.first, given.first + given.seeds)
                 counts = [

@@ -120,3 +120,20 @@ def test_one_kind_of_label_only_stays_finite():
     _, found = run(solve(Design.of(x, seed=0), ones))
     assert np.isfinite(found.weights).all()
     assert np.isfinite(found.bias).all()
+
+
+@pytest.mark.parametrize(("n", "d"), [(150, 300), (700, 60)], ids=["rotated", "preconditioned"])
+def test_a_centre_draws_the_solution_and_nothing_else(n, d):
+    rng = np.random.default_rng(3)
+    rows = rng.standard_normal((n, d)).astype(np.float32)
+    targets = (rng.random((n, 2)) < 0.4).astype(np.float32)
+    centre = (rng.standard_normal((d, 2)) / d**0.5).astype(np.float32)
+    strengths = np.array([30.0, 1e6], np.float32)
+    prior = np.zeros(2, np.float32)
+    columns = Columns(targets, np.ones((n, 2), np.float32), strengths, prior, centre=centre)
+    _, found = run(solve(Design.of(rows, seed=0), columns, tolerance=1e-7))
+    np.testing.assert_allclose(found.weights[:, 1], centre[:, 1], atol=1e-3)  # held by strength
+    margins = rows @ found.weights + found.bias
+    rates = 1 / (1 + np.exp(-margins))
+    gradient = rows.T @ (rates - targets) + strengths * (found.weights - centre)
+    assert np.abs(gradient[:, 0]).max() < 0.05 * np.abs(rows.T @ (0.5 - targets))[:, 0].max()

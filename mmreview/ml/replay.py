@@ -9,9 +9,9 @@ cases come does not matter. Each imported label of a kind counts for all of its 
 teach.
 
 Only heads leave cases out, and only where there is a parent to start from. What is left out is not
-forgotten: at the parent's weights it says what it would have said (``surrogate``), and the heads are
-drawn to those weights (L2-SP, Li 2018). Calibration, fusion, prior and every measure rest on all
-labels, so that opinions keep meaning what they say.
+forgotten: at the parent's weights it says what it would have said (``surrogate``), and the heads
+are drawn to those weights (L2-SP, Li 2018). Calibration, fusion, prior and every measure rest on
+all labels, so that opinions keep meaning what they say.
 
 Measured by a forced bound (diagnoses, 387 cases with 15 % wrong labels, a fifth corrected in ten
 rounds, seeds 100-102; macro AUROC of other patients against one training on all): without a bound

@@ -256,17 +256,12 @@ def draw_saving(found: Simulation, project: ProjectInfo, out: Path, *, theme: st
     """
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     application = _application()
-    from PySide6.QtGui import QPixmap
 
     from mmreview.ui import theme as look
     from mmreview.ui.model.saving_plot import SavingPlot
 
     look.apply(application, theme)
     plot = SavingPlot()
-    plot.resize(plot.sizeHint())
     plot.show_simulation(found, project=project.name, synthetic=project.synthetic)
-    picture = QPixmap(plot.size() * 2)
-    picture.setDevicePixelRatio(2.0)
-    plot.render(picture)
     out.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(str(out), "PNG")
+    plot.picture().save(str(out), "PNG")

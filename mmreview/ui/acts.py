@@ -23,6 +23,7 @@ from mmreview.ui.actions import Actions
 from mmreview.ui.insight_acts import open_insights
 from mmreview.ui.model_acts import open_model, open_versions
 from mmreview.ui.page_acts import page_slots
+from mmreview.ui.planning import open_planning
 
 if TYPE_CHECKING:
     from mmreview.services.desk import ImportChoice
@@ -75,6 +76,7 @@ class WindowActs(QObject):
                 "model": lambda: open_model(window),
                 "insights": lambda: open_insights(window),
                 "search_model": lambda: open_model(window, page="tried"),
+                "plan_labelling": lambda: open_planning(window),
                 "near_duplicates": lambda: window.session and window.session.look_for_alike(),
                 "keys": self.show_keys,
                 "manual": self.open_manual,

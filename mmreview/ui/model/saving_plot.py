@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from mmreview.domain.simulations import RANDOM, TARGET, Interval, PolicyRow, Simulation
@@ -54,6 +54,7 @@ class SavingPlot(QWidget):
         self._found: Simulation | None = None
         self._rows: list[PolicyRow] = []
         self._title = self._mark = ""
+        self._inset = 0 if parent is not None else 4 * UNIT  # a dialog has margins of its own
 
     def show_simulation(self, found: Simulation, *, project: str, synthetic: bool) -> None:
         """Draw this; the picture of a synthetic project says so."""
@@ -63,6 +64,17 @@ class SavingPlot(QWidget):
         told = " · ".join(" ".join((row.policy, *_said(row))) for row in self._rows)
         self.setAccessibleName(f"{self._title}: {told}")
         self.update()
+
+    def picture(self) -> QPixmap:
+        """This at the size that the command draws, twice as sharp as a plain screen."""
+        plot = SavingPlot()
+        plot._found, plot._rows = self._found, self._rows
+        plot._title, plot._mark = self._title, self._mark
+        plot.resize(plot.sizeHint())
+        picture = QPixmap(plot.size() * 2)
+        picture.setDevicePixelRatio(2.0)
+        plot.render(picture)
+        return picture
 
     def sizeHint(self) -> QSize:
         """As the command draws it."""
@@ -91,11 +103,15 @@ class SavingPlot(QWidget):
             min(1.0, max(0.6, math.ceil(20 * full + 0.2) / 20)),
         )
         self._draw_heading(painter, found)
+        painter.setFont(theme.font(theme.SMALL))
+        painter.setPen(theme.current().text)
+        above = QRectF(self._inset, frame.area.top() - 6 * UNIT, 400, 18)
+        _write(painter, above, tr("ui.simulation.auroc"))
         _draw_axes(painter, frame)
-        _draw_target(painter, frame, full)
         colours = self._colours()
         for policy, curve in curves.items():
             _draw_band(painter, frame, curve, colours[policy])
+        _draw_target(painter, frame, full)
         for row in self._rows:
             _draw_line(painter, frame, curves[row.policy], _pen(row.policy, colours[row.policy]))
         _draw_reached(painter, frame, self._rows, full, colours)
@@ -109,7 +125,7 @@ class SavingPlot(QWidget):
         return {RANDOM: colours.muted, **chosen}
 
     def _draw_heading(self, painter: QPainter, found: Simulation) -> None:
-        colours, left = theme.current(), 4 * UNIT
+        colours, left = theme.current(), self._inset
         painter.setFont(theme.font(theme.TITLE, bold=True))
         painter.setPen(colours.text)
         width = self.width() - 2 * left
@@ -208,7 +224,6 @@ def _draw_axes(painter: QPainter, frame: _Frame) -> None:
     painter.setPen(colours.text)
     below = QRectF(area.left(), area.bottom() + 6 * UNIT, area.width(), 18)
     _write(painter, below, tr("ui.simulation.cases"), middle)
-    _write(painter, QRectF(4 * UNIT, area.top() - 6 * UNIT, 400, 18), tr("ui.simulation.auroc"))
 
 
 def _ticks(most: float) -> list[float]:
@@ -226,7 +241,12 @@ def _draw_target(painter: QPainter, frame: _Frame, full: float) -> None:
     painter.setFont(theme.font(theme.SMALL, tabular=True))
     painter.setPen(colours.muted)
     said = tr("ui.simulation.target", share=round(100 * TARGET), full=fraction(full, 3))
-    _write(painter, QRectF(frame.area.left() + UNIT, y - 19, 320, 16), said)
+    width = min(painter.fontMetrics().horizontalAdvance(said) + 2 * UNIT, frame.area.width())
+    box = QRectF(frame.area.right() - width, y + 3, width, 16)  # where curves are above it
+    ground = QColor(colours.surface)
+    ground.setAlpha(200)
+    painter.fillRect(box, ground)
+    _write(painter, box, said, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter)
 
 
 def _draw_band(

@@ -72,8 +72,8 @@ MENUS: dict[str, tuple[Act, ...]] = {
     "model": (
         Act("train", ("Ctrl+T",), "write"), Act("cancel_training", ("Ctrl+.",)),
         Act("versions", ("Ctrl+Shift+V",)), Act("model", ("Ctrl+Shift+M",)),
-        Act("insights", ("Ctrl+Shift+I",)), Act("search_model"),
-        Act("train_unlabelled", (), "write"), _LINE, Act("plan_labelling"),
+        Act("insights", ("Ctrl+Shift+I",)), Act("audit_set", ("Ctrl+Shift+A",)),
+        Act("search_model"), Act("train_unlabelled", (), "write"), _LINE, Act("plan_labelling"),
     ),
     "help": (
         Act("keys", ("?",), ""), Act("manual", ("F1",), ""), _LINE, Act("about", (), ""),

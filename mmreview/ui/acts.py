@@ -20,6 +20,7 @@ from mmreview.tasks.task import Lane
 from mmreview.translation import languages, tr
 from mmreview.ui import theme
 from mmreview.ui.actions import Actions
+from mmreview.ui.audit_acts import open_audit_set
 from mmreview.ui.insight_acts import open_insights
 from mmreview.ui.model_acts import open_model, open_versions
 from mmreview.ui.page_acts import page_slots
@@ -73,6 +74,7 @@ class WindowActs(QObject):
                 ),
                 "cancel_training": lambda: window.session and window.session.training.cancel(),
                 "versions": lambda: open_versions(window),
+                "audit_set": lambda: open_audit_set(window),
                 "model": lambda: open_model(window),
                 "insights": lambda: open_insights(window),
                 "search_model": lambda: open_model(window, page="tried"),

@@ -33,17 +33,20 @@ def said(*words):
 
 def test_a_case_is_corrected_and_the_trail_holds(demo):
     case = said("queue", demo, "--top", 1)[0]["case"]
+    exported = demo.parent / "labels.jsonl"
+    said("export", demo, exported, "--format", "jsonl")
+    rows = {row["id"]: row for row in map(json.loads, exported.read_text().splitlines())}
+    before = rows[case]["labels"].get("Edema", "unset")
     code, out, _ = run("correct", demo, case, "edema", "present", "--reader", "Ada", "--basis",
                        "image")
     assert code == 0
     assert len(out.strip().splitlines()) == 1
-    exported = demo.parent / "labels.jsonl"
     assert said("export", demo, exported, "--format", "jsonl")["cases"] > 40
     rows = {row["id"]: row for row in map(json.loads, exported.read_text().splitlines())}
     assert rows[case]["labels"]["Edema"] == "present"
     assert rows[case]["basis"]["Edema"] == "image"
     [event] = [e for e in rows[case]["events"] if e["kind"] == "correction"]
-    assert (event["reader"], event["before"], event["after"]) == ("Ada", "unset", "present")
+    assert (event["reader"], event["before"], event["after"]) == ("Ada", before, "present")
     assert "not for diagnosis" in rows[case]["notice"]
     assert said("verify", demo)["ok"] is True
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mmreview.domain.repeats import Consistency
+
 #: The two ways in which a case came to be read: offered by the queue, or drawn at random.
 ARMS = QUEUE, CONTROL = ("queue", "control")
 #: Cases that each arm, and the audit set, must have before they are compared.
@@ -115,7 +117,7 @@ class Comparison:
 class Insights:
     """All of it. ``paces`` begin with all readers and days; then by reader, then by day;
     ``agreements`` with all, then by finding, then by version. ``unknown`` counts reads whose
-    version cannot be asked any more."""
+    version cannot be asked any more. ``consistency`` is each reader's agreement with themselves."""
 
     paces: tuple[Pace, ...]
     agreements: tuple[Agreement, ...]
@@ -123,3 +125,4 @@ class Insights:
     readiness: Readiness
     comparison: Comparison | None
     unknown: int = 0
+    consistency: tuple[Consistency, ...] = ()

@@ -35,6 +35,7 @@ from mmreview.domain.progress import Progress
 from mmreview.domain.reads import Stage
 from mmreview.domain.versions import Version
 from mmreview.services.learning import Learning
+from mmreview.services.repeats import Repeats
 from mmreview.services.standing_in import loaded
 from mmreview.services.trail_walk import Read, TrailWalk, share
 
@@ -96,6 +97,7 @@ class LoopInsights:
             readiness=readiness,
             comparison=self._comparison(versions, readiness),
             unknown=unknown,
+            consistency=tuple(Repeats(cases=self._cases, events=self._events).consistency()),
         )
 
     def summary(self) -> tuple[Pace, Readiness, Comparison | None]:

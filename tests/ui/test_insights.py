@@ -19,6 +19,7 @@ from mmreview.domain.insights import (
     Readiness,
     Share,
 )
+from mmreview.domain.repeats import Consistency
 from mmreview.store.engine import open_store
 from mmreview.tasks.task import Lane
 from mmreview.ui.dialogs.insights import InsightsDialog
@@ -190,6 +191,8 @@ def insights():
                     Agreement("", 2, Share(1, 20), Share(2, 25, 0.02, 0.2))),
         attempts=tuple(attempts), readiness=nothing,
         comparison=Comparison(4, "2026-11-03T10:00:00Z", found, due=True), unknown=1,
+        consistency=(Consistency("Ada", "", 6, 20, 18, 0.75, 0.41, 1.0),
+                     Consistency("Ada", "Edema", 6, 6, 6, None, None, None)),
     )
 
 
@@ -241,8 +244,17 @@ def test_what_was_changed_and_how_quickly(dialog):
     assert rows[0][1:] == ["1.5", "20", "13", "30", "20"]
 
 
+def test_second_readings_stand_by_reader_and_finding(dialog):
+    dialog.show_page("repeats")
+    assert table(dialog, "repeatsTable") == [
+        ["Ada", "All findings", "6", "20", "90 %", ".75", ".41 – 1.00"],
+        ["Ada", "Edema", "6", "6", "100 %", "—", ""],
+    ]
+
+
 def test_every_page_is_saved_as_a_table(dialog, tmp_path):
-    for name, count in (("saving", 7), ("versions", 5), ("changed", 3), ("pace", 5)):
+    for name, count in (("saving", 7), ("versions", 5), ("changed", 3), ("pace", 5),
+                        ("repeats", 3)):
         dialog.show_page(name)
         dialog.save(str(tmp_path / f"{name}.csv"))
         with (tmp_path / f"{name}.csv").open(encoding="utf-8") as file:
@@ -261,7 +273,7 @@ def test_an_empty_project_says_what_to_do_on_every_page(qtbot):
     )
     made.show()
     for name, label in (("versions", "attemptsSaid"), ("changed", "changedSaid"),
-                        ("pace", "paceSaid")):
+                        ("pace", "paceSaid"), ("repeats", "repeatsSaid")):
         made.show_page(name)
         assert "Enter" in made.findChild(QWidget, label).text() or "Ctrl+T" in (
             made.findChild(QWidget, label).text())

@@ -21,6 +21,7 @@ from mmreview.translation import tr
 from mmreview.ui.dialogs.dialog import Dialog, note
 from mmreview.ui.insights.changed import ChangedPage
 from mmreview.ui.insights.pace import PacePage
+from mmreview.ui.insights.repeats import RepeatsPage
 from mmreview.ui.insights.saving import SavingPage
 from mmreview.ui.insights.versions import VersionsPage
 from mmreview.ui.model.run_strip import RunStrip
@@ -28,7 +29,7 @@ from mmreview.ui.model.sections import SectionBar
 from mmreview.ui.theme import UNIT
 from mmreview.ui.wording import percent
 
-_PAGES = ("saving", "versions", "changed", "pace")
+_PAGES = ("saving", "versions", "changed", "pace", "repeats")
 
 
 class InsightsDialog(Dialog):
@@ -53,8 +54,9 @@ class InsightsDialog(Dialog):
         self._versions = VersionsPage(self)
         self._changed = ChangedPage(self)
         self._pace = PacePage(self)
+        self._repeats = RepeatsPage(self)
         self._stack = QStackedWidget(self)
-        for page in (self._saving, self._versions, self._changed, self._pace):
+        for page in (self._saving, self._versions, self._changed, self._pace, self._repeats):
             self._stack.addWidget(page)
         self._reading = note("", self)  # in the pages' place until there is something to show
         self._reading.setObjectName("insightsReading")
@@ -93,10 +95,11 @@ class InsightsDialog(Dialog):
         self._versions.show_attempts(found.attempts)
         self._changed.show_agreements(found.agreements, found.unknown)
         self._pace.show_paces(found.paces)
+        self._repeats.show_consistency(found.consistency)
         self._show_possible()
 
     def show_page(self, name: str) -> None:
-        """Turn to ``saving``, ``versions``, ``changed`` or ``pace``."""
+        """Turn to ``saving``, ``versions``, ``changed``, ``pace`` or ``repeats``."""
         self._sections.setCurrentIndex(_PAGES.index(name))
 
     # --- the measurement --------------------------------------------------------------------------
@@ -140,7 +143,7 @@ class InsightsDialog(Dialog):
         self._show_possible()
 
     def _written(self) -> Callable[[], list[list[str]]]:
-        pages = (self._saving, self._versions, self._changed, self._pace)
+        pages = (self._saving, self._versions, self._changed, self._pace, self._repeats)
         return pages[self._stack.currentIndex()].written
 
     def _on_save_clicked(self) -> None:

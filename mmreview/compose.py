@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mmreview.domain.acquisition import Acquisition
     from mmreview.domain.likeness import Likeness
     from mmreview.domain.ports import Features, Trainer
+    from mmreview.domain.versions import Version
     from mmreview.formats.training_log import RoundLogs
     from mmreview.services.audit_set import AuditSet
     from mmreview.services.auditing import Auditing
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mmreview.services.importing import Importing, ImportReport
     from mmreview.services.insights import LoopInsights
     from mmreview.services.learning import Learning
+    from mmreview.services.predicting import Predicting
     from mmreview.services.queueing import Queueing
     from mmreview.services.simulating import Simulating
     from mmreview.services.standing_in import StandingIn
@@ -203,7 +205,7 @@ def furnish(
         learning=learning,
         gating=gating,
         audit_set=_audit_set(store, gating),
-        queueing=_queueing(store, acquisition),
+        queueing=_queueing(store, predicting, acquisition),
         acquisition=acquisition,
         simulating=_simulating(store, features, trainer, likeness, acquisition),
         propagating=Propagating(cases=cases, events=events, likeness=likeness),
@@ -305,15 +307,19 @@ def _audit_set(store: Store, gating: Gating) -> AuditSet:
     )
 
 
-def _queueing(store: Store, acquisition: Acquisition) -> Queueing:
+def _queueing(store: Store, predicting: Predicting, acquisition: Acquisition) -> Queueing:
     from mmreview.services.queueing import Queueing
+
+    def serving() -> Version | None:
+        model = predicting.serve()
+        return store.versions.get(model.version) if model is not None else None
 
     return Queueing(
         cases=store.cases,
         queue=store.queue,
         leases=store.leases,
         events=store.events,
-        versions=store.versions,
+        serving=serving,
         preferences=store.preferences,
         acquisition=acquisition,
         folder=store.folder,

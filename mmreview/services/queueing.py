@@ -22,7 +22,6 @@ from mmreview.domain.ports import (
     LeaseStore,
     PreferenceStore,
     QueueStore,
-    VersionStore,
 )
 from mmreview.domain.progress import Progress
 from mmreview.domain.queues import QueueEntry
@@ -60,7 +59,8 @@ class QueueMade:
 
 
 class Queueing:
-    """The queue of one project. ``clock`` gives seconds since 1970."""
+    """The queue of one project. ``serving`` says which version answers now, ``clock`` how many
+    seconds have passed since 1970."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Queueing:
         queue: QueueStore,
         leases: LeaseStore,
         events: EventStore,
-        versions: VersionStore,
+        serving: Callable[[], Version | None],
         preferences: PreferenceStore,
         acquisition: Acquisition,
         folder: Path,
@@ -80,7 +80,7 @@ class Queueing:
         self._queue = queue
         self._leases = leases
         self._events = events
-        self._versions = versions
+        self._serving = serving
         self._preferences = preferences
         self._acquisition = acquisition
         self._folder = folder
@@ -148,7 +148,7 @@ class Queueing:
         """
         rules = self.rules
         shares = (quotas or rules.quotas).shares()
-        version = self._versions.champion()
+        version = self._serving()
         chosen = policy or self._usable(rules.policy, version)
         self._require_policy(chosen)
         notes: list[Message] = []

@@ -389,9 +389,9 @@ def test_the_model_s_reasons_wait_for_the_version_that_serves(make):
     run(desk.queueing.refresh())
     version = Version(2, "sha", Role.CHAMPION, 1, "versions/00002", "", "pooling", 0, 0)
     promoted = NewEvent(EventKind.VERSION_PROMOTED, "x", payload={"version": 2})
-    store = desk.queueing._queue._scores
-    desk.queueing._versions.add(version, promoted)
-    store.serve(2)
+    versions = desk.learning._versions
+    versions.add(version, promoted)
+    desk.predicting.serve()
     reasons = {e.stream: e.reason for e in desk.queueing.queue(top=60)}
     assert reasons["policy"] == "queue.stale"
     assert reasons["control"] == "queue.control"

@@ -165,3 +165,30 @@ def test_before_any_label_typical_cases_are_offered(tmp_path):
     assert code == 0
     assert len(json.loads(out)) == 6
     assert "No version serves yet" in err
+
+
+@pytest.mark.parametrize("policy", ["hybrid", "coreset"])
+def test_labels_that_teach_nothing_still_leave_a_queue(tmp_path, policy):
+    """One class only, all of one patient, and findings that nobody ever labels."""
+    manifest = tmp_path / "cases.jsonl"
+    rows = [
+        {"id": f"c{n}", "report": f"FINDINGS: Report number {n}.", "patient_id": "p",
+         **({"labels": {"Edema": "present"}} if n < 5 else {})}
+        for n in range(12)
+    ]
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    folder = tmp_path / "one.mmreview"
+    assert mmreview("init", folder, "--audit", "0", "--control", "0")[0] == 0
+    assert mmreview("import", folder, manifest)[0] == 0
+    code, out, err = mmreview("queue", folder, "--policy", policy, "--json")
+    assert code == 0, err
+    assert len({row["case"] for row in json.loads(out)}) == 12
+    assert "No version serves yet" in err
+
+
+@pytest.mark.parametrize("policy", ["entropy", "label_error"])
+def test_a_policy_that_asks_the_model_says_that_there_is_none(tmp_path, policy):
+    folder = make_project(tmp_path / "new.mmreview", cases=4)
+    error = refused("queue", folder, "--policy", policy)
+    assert error["code"] in ("error.policy_needs_version", "error.policy_needs_suspects")
+    assert "rain" in error["message"]

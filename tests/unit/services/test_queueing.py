@@ -391,7 +391,7 @@ def test_the_model_s_reasons_wait_for_the_version_that_serves(make):
     promoted = NewEvent(EventKind.VERSION_PROMOTED, "x", payload={"version": 2})
     versions = desk.learning._versions
     versions.add(version, promoted)
-    desk.predicting.serve()
+    run(desk.predicting.score_all())
     reasons = {e.stream: e.reason for e in desk.queueing.queue(top=60)}
     assert reasons["policy"] == "queue.stale"
     assert reasons["control"] == "queue.control"

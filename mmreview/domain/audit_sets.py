@@ -15,9 +15,10 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Protocol
 
 from mmreview.domain.errors import MmreviewError
+from mmreview.domain.reads import Event, NewEvent
 
 #: The preference that holds the number of the audit set's draw; a refreshed set has a new budget.
 AUDIT_SET = "audit_set"
@@ -144,6 +145,26 @@ class AuditStatus:
         """For ``--json``."""
         return {**asdict(self), "share_left": self.share_left,
                 "proposal": {**asdict(self.proposal), "cases": self.proposal.cases}}
+
+
+class AuditSetStore(Protocol):
+    """The audit partition and who may still come into it."""
+
+    def candidates(self) -> list[Candidate]:
+        """The patients that may still be drawn, in order of their names."""
+        ...
+
+    def counts(self) -> AuditCounts:
+        """The audit partition as it is."""
+        ...
+
+    def redraw(
+        self, groups: Sequence[str], *, number: int, refresh: bool, event: NewEvent
+    ) -> Event:
+        """Draw these patients into set ``number`` (with ``refresh`` in place of those it had), with
+        the event, in one transaction. Raises WriteFailed, ProjectReadOnly, and AuditDrawOutdated
+        where one of them may no longer be drawn."""
+        ...
 
 
 # --- sizes ----------------------------------------------------------------------------------------

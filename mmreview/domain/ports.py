@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mmreview.domain.audit_sets import AuditCounts, Candidate
 from mmreview.domain.cases import (
     Case,
     CaseContents,
@@ -349,26 +348,6 @@ class LeaseStore(Protocol):
 
     def give_back(self, keys: Sequence[int], *, reader: str) -> None:
         """End these leases of this reader."""
-        ...
-
-
-class AuditSetStore(Protocol):
-    """The audit partition and who may still come into it (see ``domain.audit_sets``)."""
-
-    def candidates(self) -> list[Candidate]:
-        """The patients that may still be drawn, in order of their names."""
-        ...
-
-    def counts(self) -> AuditCounts:
-        """The audit partition as it is."""
-        ...
-
-    def redraw(
-        self, groups: Sequence[str], *, number: int, refresh: bool, event: NewEvent
-    ) -> Event:
-        """Draw these patients into set ``number`` (with ``refresh`` in place of those it had), with
-        the event, in one transaction. Raises WriteFailed, ProjectReadOnly, and AuditDrawOutdated
-        where one of them may no longer be drawn."""
         ...
 
 

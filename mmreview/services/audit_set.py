@@ -21,6 +21,7 @@ from mmreview.domain.audit_sets import (
     AUDIT_SET,
     LEAST,
     PRECISION,
+    AuditSetStore,
     AuditStatus,
     Draw,
     Proposal,
@@ -32,7 +33,7 @@ from mmreview.domain.audit_sets import (
 )
 from mmreview.domain.cases import Partition
 from mmreview.domain.labels import LabelTable
-from mmreview.domain.ports import AuditSetStore, CaseStore, PreferenceStore, VersionStore
+from mmreview.domain.ports import CaseStore, PreferenceStore, VersionStore
 from mmreview.domain.reads import EventKind, NewEvent
 from mmreview.domain.versions import Version
 from mmreview.services.gating import Gating

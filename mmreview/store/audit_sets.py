@@ -85,7 +85,7 @@ class AuditDrawOutdated(MmreviewError):
 
 
 class SqlAuditSetStore:
-    """``ports.AuditSetStore``."""
+    """``domain.audit_sets.AuditSetStore``."""
 
     def __init__(self, database: Database, *, scores: SqlScoreStore) -> None:
         self._database = database

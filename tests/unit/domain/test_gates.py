@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmreview.domain.gates import Attempt, GateRules, RulesInvalid, budget_left
+from mmreview.domain.gates import MOST_ATTEMPTS, Attempt, GateRules, RulesInvalid, budget_left
 
 
 def test_rules_come_back_as_they_were_stored():
@@ -42,6 +42,11 @@ def test_a_promotion_earns_but_a_good_run_buys_no_licence():
     assert spent(True).wealth > spent().wealth
     assert spent(*[True] * 50).wealth == pytest.approx(2 * 0.05)
     assert spent(*[True] * 50).alpha < 0.05
+
+
+def test_a_set_that_was_asked_often_is_worn_however_much_was_earned():
+    assert not spent(*[True] * (MOST_ATTEMPTS - 1)).is_worn
+    assert spent(*[True] * MOST_ATTEMPTS).is_worn
 
 
 def test_no_more_is_ever_spent_than_there_is():

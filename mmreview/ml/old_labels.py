@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 _MOST = 5_000
 #: Standard errors to either side of a difference: 95 %.
 _WIDE = 1.96
+#: Fewer patients have no interval.
+_LEAST_PATIENTS = 5
 
 
 def change_on_old_labels(
@@ -35,8 +37,8 @@ def change_on_old_labels(
     before, low, high], "auroc": [before, after]}`` of the fused opinion; findings without such a
     label are left out, ``auroc`` holds None where one class is missing.
 
-    Low and high are 95 % of a mean over patients (a ratio's linearised variance, Liang & Zeger
-    1986). Log-loss in nats.
+    Low and high, None where patients are few, are 95 % of a mean over patients (a ratio's
+    linearised variance, Liang & Zeger 1986). Log-loss in nats.
     """
     assert fitted.held_out is not None
     truth = old_truths(samples, known)
@@ -77,9 +79,14 @@ def old_truths(samples: Samples, known: LabelTable) -> Floats:
     return np.where(same, samples.judged, np.nan)
 
 
-def _mean_over_patients(values: Floats, patient: NDArray[np.intp]) -> list[float]:
-    """The mean of a value a case, and its bounds where a patient's cases go together."""
+def _mean_over_patients(values: Floats, patient: NDArray[np.intp]) -> list[float | None]:
+    """The mean of a value a case, and its bounds where a patient's cases go together; None for the
+    bounds where too few patients are known."""
     mean = float(values.mean())
-    sums = np.bincount(patient, weights=values - mean)
-    error = _WIDE * float(np.sqrt(np.square(sums).sum())) / len(values)
+    patients, place = np.unique(patient, return_inverse=True)
+    if len(patients) < _LEAST_PATIENTS:
+        return [mean, None, None]
+    sums = np.bincount(place, weights=values - mean)
+    spread = np.square(sums).sum() * len(patients) / (len(patients) - 1)
+    error = _WIDE * float(np.sqrt(spread)) / len(values)
     return [mean, mean - error, mean + error]

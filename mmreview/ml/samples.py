@@ -20,7 +20,12 @@ from mmreview.ml.encoders.card import PARTS, Weighing
 
 #: A reader's correction counts this many imported labels when a head learns: it was looked at on
 #: purpose, an imported label is often read off the report by a program. Calibration and fusion
-#: count every label once, so that probabilities keep their meaning.
+#: count every label once, so that probabilities keep their meaning. Measured on patients set aside,
+#: 5 or 15 % of the imported labels wrong, a fifth or a half of all corrected (macro AUROC against
+#: counting once, 6 seeds; diagnoses / zones / ultrasound): +.000 to +.011 / -.004 to -.000 / +.002
+#: to +.009; four times +.001 to +.021 / -.007 to -.002 / +.003 to +.016; eight times to -.014 on
+#: the zones.
+#: More pays only where imports are bad, and costs the image's opinion where they are good.
 CORRECTION_WEIGHT = 2.0
 
 #: What a model believes of an unlabelled case counts this many imported labels (``unlabelled``).

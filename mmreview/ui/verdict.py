@@ -49,7 +49,7 @@ def on_old_labels(version: Version) -> str:
         return ""
     gaps = {finding: row["difference"][0] for finding, row in rows.items()}
     worst = max(gaps, key=lambda finding: gaps[finding])
-    lost = [finding for finding, row in rows.items() if row["difference"][1] > 0]
+    lost = [finding for finding, row in rows.items() if (row["difference"][1] or 0) > 0]
     mean = _signed(sum(gaps.values()) / len(gaps))
     if lost:
         return tr("ui.versions.old_labels_lost", mean=mean, findings=", ".join(lost))

@@ -112,7 +112,7 @@ def _cells(row: Row) -> list[Cell]:
     version before on what that knew, is red; the rest is quiet."""
     finding, opinion, measures = row
     old = (measures.get("old_labels") or {}).get("difference")
-    lost = old is not None and old[1] > 0
+    lost = old is not None and (old[1] or 0) > 0
     ahead = (measures.get("difference") or {}).get("auroc")
     labels = measures.get("positives"), measures.get("n")
     worse = ahead is not None and ahead[2] < 0

@@ -13,10 +13,12 @@ def between(bounds: Sequence[float] | None) -> str:
     return "" if bounds is None else f"{share(bounds[0])} – {share(bounds[1])}"
 
 
-def difference(found: Sequence[float] | None, digits: int = 3) -> str:
-    """A difference with its interval; nothing for none."""
+def difference(found: Sequence[float | None] | None, digits: int = 3) -> str:
+    """A difference with its interval, if it has one; nothing for none."""
     if found is None:
         return ""
+    if found[1] is None:
+        return signed(found[0], digits)
     value, low, high = (signed(v, digits) for v in found)
     return f"{value} ({low} – {high})"
 

@@ -75,6 +75,8 @@ def test_the_interval_minds_that_a_patients_cases_go_together():
 
     values = np.random.default_rng(0).standard_normal(100)
     alone = _mean_over_patients(values, np.arange(100))
+    few = _mean_over_patients(values, np.arange(100) % 4)
+    assert few == [pytest.approx(values.mean()), None, None]
     twice = _mean_over_patients(np.tile(values, 2), np.tile(np.arange(100), 2))
     assert twice == pytest.approx(alone)
-    assert alone[2] - alone[0] == pytest.approx(1.96 * values.std() / 10)
+    assert alone[2] - alone[0] == pytest.approx(1.96 * values.std(ddof=1) / 10)

@@ -101,7 +101,8 @@ class WorklistRow:
     ``reason`` is a message code with ``reason_params`` (why the case is offered). ``stream`` is
     the queue's (``streams.Stream``), empty for a case that is not in it; ``leased_by`` names
     another reader who has the case; ``marked`` says that image and report contradict each other.
-    A case that is planted again looks as if nobody had read it."""
+    A case that is planted again looks as if nobody had read it.
+    ``scored_by`` is the version that conflict, priority and reason come from, 0 for none."""
 
     key: int
     id: str
@@ -119,6 +120,7 @@ class WorklistRow:
     stream: str = ""
     leased_by: str = ""
     marked: bool = False
+    scored_by: int = 0
 
 
 class WorklistSort(StrEnum):

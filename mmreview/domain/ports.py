@@ -285,7 +285,10 @@ class RoundStore(Protocol):
 
 
 class ScoreStore(Protocol):
-    """Disposable sort keys per version, beside the database, outside trail and backups."""
+    """Disposable sort keys per version, beside the database, outside trail and backups.
+    ``serving`` is the version that the worklist is sorted and marked by, 0 for none."""
+
+    serving: int
 
     def replace(self, version: int, scores: Iterable[CaseScore]) -> None:
         """Store these scores for ``version`` (others of that version stay)."""

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 
-from mmreview.domain.cases import Case, Partition
+from mmreview.domain.cases import Case, Partition, WorklistFilter, WorklistSort
 from mmreview.domain.errors import BundleInvalid, Message
 from mmreview.domain.ports import (
     CaseStore,
@@ -28,6 +28,8 @@ from mmreview.services.standing_in import StandingIn
 _BLOCK = 512
 #: Cases that are scored between two looks at whether to go on: some hundredths of a second.
 _SCORED = 4096
+#: Cases at the head of the queue that are scored before the others: what a reader sees next.
+_HEAD = 256
 
 
 class Predicting:
@@ -75,8 +77,6 @@ class Predicting:
                 self._predictor = None
             elif self._predictor is None or self._predictor.version != champion.id:
                 self._predictor = self._standing.champion(champion)
-            predictor = self._predictor
-        self._scores.serve(predictor.version if predictor else None)
         return self.serving()
 
     @property
@@ -181,30 +181,46 @@ class Predicting:
             yield from predictor.predict(batch)
 
     def score_all(self) -> Generator[Progress, None, int]:
-        """Fill the sort keys of the serving version for every case that lacks one. Audit cases
-        get none: their place in the worklist must not give an opinion away."""
+        """Fill the sort keys of the serving version for every case that lacks one, and sort the
+        worklist by them from now on. Audit cases get none: their place in the worklist must not
+        give an opinion away.
+
+        Right after another version has begun to serve, the cases at the head of the queue come
+        first, by themselves: the first step tells that they are done. What a kill leaves over is
+        made up for the next time.
+        """
         self.serve()
         predictor = self._predictor
         total = self._cases.count()
         if predictor is None:
+            self._scores.serve(None)
             return 0
         done = after = 0
+        if self._scores.serving != predictor.version:
+            # In the order of the version before, which is gone with the switch.
+            due = self._cases.worklist_keys(WorklistFilter(unread=True), WorklistSort.QUEUE)
+            self._scores.serve(predictor.version)
+            head = sorted(due[:_HEAD])
+            self._score(predictor, head)
+            done += len(head)
+            yield Progress("progress.score", done, total)
         while keys := self._scores.missing(predictor.version, _SCORED, after=after):
-            contents = self._cases.contents(keys)
-            found = scores(
-                predictor.score(contents.hashes), keys=keys, findings=predictor.findings
-            )
-            self._scores.replace(
-                predictor.version,
-                [
-                    _neutral(score.key) if partition is Partition.AUDIT else score
-                    for score, partition in zip(found, contents.partitions, strict=True)
-                ],
-            )
+            self._score(predictor, keys)
             done += len(keys)
             after = keys[-1]
             yield Progress("progress.score", min(done, total), total)
         return done
+
+    def _score(self, predictor: Predictor, keys: list[int]) -> None:
+        contents = self._cases.contents(keys)
+        found = scores(predictor.score(contents.hashes), keys=keys, findings=predictor.findings)
+        self._scores.replace(
+            predictor.version,
+            [
+                _neutral(score.key) if partition is Partition.AUDIT else score
+                for score, partition in zip(found, contents.partitions, strict=True)
+            ],
+        )
 
 
 def _neutral(key: int) -> CaseScore:

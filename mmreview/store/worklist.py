@@ -288,6 +288,7 @@ def _row(row: tuple[Any, ...], serving: int) -> WorklistRow:
         stream=stream or "",
         leased_by=holder or "",
         marked=reason in CONFLICT_REASONS,
+        scored_by=serving if reason is not None else 0,
     )
     if stream is None:
         return found

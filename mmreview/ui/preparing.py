@@ -24,6 +24,7 @@ class Preparing(QObject):
     modelWarmed = Signal()  # encoders are loaded: a new case is encoded at once
     #: Encoding, first fit and scoring ended: whole, or as far as they came (cancel, a problem).
     casesPrepared = Signal()
+    headScored = Signal()  # the cases that come next are; the others follow
     casesScored = Signal()  # the worklist's order is that of the serving version
     progressed = Signal(object)  # Progress, of the bulk work
     problemFound = Signal(object)  # Message
@@ -73,9 +74,18 @@ class Preparing(QObject):
         )
 
     def score(self) -> None:
-        """Score the worklist under the serving version."""
+        """Score the worklist under the serving version, what comes next before the rest."""
+        steps = iter((self.headScored.emit,))
+
+        def _on_progress(step: Progress) -> None:
+            self.progressed.emit(step)
+            next(steps, lambda: None)()
+
         self._bulk(
-            self._desk.predicting.score_all, name="ui.task.scoring", on_done=self.casesScored.emit
+            self._desk.predicting.score_all,
+            name="ui.task.scoring",
+            on_done=self.casesScored.emit,
+            on_progress=_on_progress,
         )
 
     def _bulk(
@@ -84,12 +94,13 @@ class Preparing(QObject):
         *,
         name: str,
         on_done: Callable[[], None],
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self._runner.submit(
             Lane.BULK,
             work,
             name=name,
-            on_progress=self.progressed.emit,
+            on_progress=on_progress or self.progressed.emit,
             on_done=lambda _: on_done(),
             on_failed=lambda error: (self._on_failed(error), on_done()),
             on_cancelled=on_done,

@@ -133,6 +133,7 @@ class ReviewPage(QWidget):
         self._next_basis.clear()
         self.banner.dismiss()
         self.worklist.set_cases(None, None)
+        self.worklist.set_version(0)
         self.reading.image.clear()
         self.reading.report.clear()
         self.reading.report.values.show_values({})
@@ -306,6 +307,7 @@ class ReviewPage(QWidget):
     def show_model(self, model: ServingModel | None) -> None:
         """Another version serves: the open case is asked about again, what was kept is dropped."""
         self.weight.show_model(model)
+        self.worklist.set_version(model.version if model is not None else 0)
         self._what_if = None
         if self._loading is not None:
             self._loading.forget_all()

@@ -114,6 +114,7 @@ class Session(QObject):
         self.preparing.modelServed.connect(self._on_model_served)
         self.preparing.modelWarmed.connect(self._page.refresh_opinion)
         self.preparing.casesPrepared.connect(self._on_cases_prepared)
+        self.preparing.headScored.connect(self._page.worklist.refresh)
         self.preparing.casesScored.connect(self._page.worklist.refresh)
         self.preparing.progressed.connect(self._on_progressed)
         self.preparing.problemFound.connect(self.problemFound)

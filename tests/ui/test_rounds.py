@@ -16,7 +16,7 @@ from mmreview.domain.versions import Outcome
 from mmreview.tasks.task import Lane
 from mmreview.translation import tr
 from mmreview.ui.idle import IdleWatch
-from tests.fakes import FakeOpener, FakeTrainer
+from tests.fakes import FakeOpener, FakeTrainer, make_project
 
 
 class AskingTrainer(FakeTrainer):
@@ -218,3 +218,45 @@ def test_the_idle_switch_is_off_until_wished_and_is_kept(window):
     QTest.mouseClick(switch, Qt.MouseButton.LeftButton)
     assert not window.session.training._idle._timer.isActive()
     assert not window.runner.tasks or window.runner.tasks[0].lane is not Lane.LEARNING
+
+
+# --- fresh predictions --------------------------------------------------------------------------
+
+
+def shown(window):
+    model = window.page.worklist._model
+    return [model.row(at) for at in range(model.rowCount())]
+
+
+def test_numbers_of_the_version_before_are_not_shown_as_those_of_the_new_one(held):
+    window = held
+    assert {row.scored_by for row in shown(window)} == {1}
+    assert any(row.priority is not None for row in shown(window))
+    click(window, "trainButton")
+    while window.session.desk.predicting.serving().version == 1:
+        assert window.runner.run_next() is not None
+    # The new version serves, the worklist is not scored by it yet.
+    window.runner.run_all(Lane.INTERACTIVE)
+    assert window.page._view.prediction.version == 2  # the open case first
+    assert all(row.priority is None and row.conflict is None for row in shown(window))
+    offered = [row for row in shown(window) if row.partition == "train"]
+    assert {row.reason for row in offered} == {"queue.stale"}
+    assert tr("queue.stale") in window.page.worklist._model.index(1).data(
+        Qt.ItemDataRole.AccessibleTextRole
+    )
+    window.runner.run_all()
+    assert {row.scored_by for row in shown(window)} == {2}
+    assert any(row.priority is not None for row in shown(window))
+
+
+def test_opening_another_project_marks_nothing_of_it_as_stale(window, tmp_path, opener):
+    click(window, "trainButton")
+    assert window.session.desk.predicting.serving().version == 2
+    other = make_project(tmp_path / "other.mmreview", labels=True)
+    desk = opener.open(other)
+    list(desk.learning.train(actor="ana"))
+    list(desk.predicting.score_all())
+    desk.close()
+    window.open_project(other)
+    assert {row.scored_by for row in shown(window)} == {1}
+    assert any(row.priority is not None for row in shown(window))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import (
@@ -46,6 +47,7 @@ class WorklistModel(QAbstractListModel):
         self._keys: array[int] = array("q")
         self._pages: OrderedDict[int, list[WorklistRow | None]] = OrderedDict()
         self._unread: bytearray | None = None
+        self._version = 0  # the one that serves
 
     # --- Qt's side --------------------------------------------------------------------------------
 
@@ -76,13 +78,28 @@ class WorklistModel(QAbstractListModel):
         """Every key in order. Not to be changed."""
         return self._keys
 
+    def set_version(self, version: int) -> None:
+        """Rows that another version has scored say so instead of its numbers and reasons."""
+        if version == self._version:
+            return
+        self._version = version
+        for page, rows in list(self._pages.items()):
+            self.put_pages({page: rows})
+
+    def _fresh(self, row: WorklistRow | None) -> WorklistRow | None:
+        if row is None or not row.scored_by or not self._version:
+            return row
+        if row.scored_by == self._version or (row.conflict is None and row.priority is None):
+            return row
+        return replace(row, conflict=None, priority=None, reason="queue.stale", reason_params={})
+
     def set_keys(self, keys: array[int], pages: Mapping[int, Page]) -> None:
         """Hold another list of cases, of which these pages are already known."""
         self.beginResetModel()
         self._keys = keys
         self._pages.clear()
         for page, rows in pages.items():
-            self._pages[page] = list(rows)
+            self._pages[page] = [self._fresh(row) for row in rows]
         self._unread = None
         self.endResetModel()
 
@@ -99,7 +116,7 @@ class WorklistModel(QAbstractListModel):
     def put_pages(self, pages: Mapping[int, Page]) -> None:
         """Rows have come for these pages."""
         for page, rows in pages.items():
-            self._pages[page] = list(rows)
+            self._pages[page] = [self._fresh(row) for row in rows]
             self._pages.move_to_end(page)
             first = page * PAGE
             last = min(first + PAGE, len(self._keys)) - 1
@@ -117,7 +134,7 @@ class WorklistModel(QAbstractListModel):
             self._note_status(at, row)
             page = self._pages.get(at // PAGE)
             if page is not None and at % PAGE < len(page):
-                page[at % PAGE] = row
+                page[at % PAGE] = self._fresh(row)
                 self.dataChanged.emit(self.index(at), self.index(at))
 
     def page_keys(self, page: int) -> list[int]:

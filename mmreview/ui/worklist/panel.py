@@ -78,6 +78,10 @@ class WorklistPanel(QWidget):
         self._arrange()
         self._connect()
 
+    def set_version(self, version: int) -> None:
+        """Which version serves (0: none): numbers of another one are not shown."""
+        self._model.set_version(version)
+
     def sizeHint(self) -> QSize:
         """The width of the sketch."""
         return QSize(WIDTH, 150 * UNIT)

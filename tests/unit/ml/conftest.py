@@ -60,15 +60,17 @@ class FakeFeatures:
 class World:
     """Cases whose findings are known: each modality sees a noisy part of what causes them.
 
-    ``signal[m]`` is how clearly modality m sees the findings (0: not at all).
+    ``signal[m]`` is how clearly modality m sees the findings (0: not at all); ``rates`` are the
+    prevalences of the first and the last finding.
     """
 
-    def __init__(self, *, cases=300, findings=4, seed=0, signal=None, audit=0.0, widths=None):
+    def __init__(self, *, cases=300, findings=4, seed=0, signal=None, audit=0.0, widths=None,
+                 rates=None):
         rng = np.random.default_rng(seed)
         signal = signal or {"image": 1.0, "text": 1.0}
         widths = widths or {"image": 40, "text": 24}
         self.findings = tuple(f"Finding {chr(65 + t)}" for t in range(findings))
-        rates = np.linspace(0.25, 0.5, findings)
+        rates = np.linspace(*(rates or (0.25, 0.5)), findings)
         self.truth = (rng.random((cases, findings)) < rates).astype(np.float32)
         self.matrices = {}
         for m, strength in signal.items():

@@ -52,11 +52,7 @@ def open_audit_set(window: MainWindow) -> AuditSetDialog | None:
 
     def _on_draw_wanted(count: int, refresh: bool) -> None:
         def _on_drawn(draw: Draw) -> None:
-            window.page.reload()
-            session.preparing.score()
-            code = "ui.audit.refreshed" if refresh else "ui.audit.drawn"
-            text = tr(code, count=draw.cases, patients=draw.patients, retired=draw.retired)
-            window.page.banner.show_message(text, severity="info")
+            _tell_drawn(window, draw, refresh=refresh)
             _ask()
 
         window.runner.submit(
@@ -81,3 +77,13 @@ def open_audit_set(window: MainWindow) -> AuditSetDialog | None:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.open()
     return dialog
+
+
+def _tell_drawn(window: MainWindow, draw: Draw, *, refresh: bool) -> None:
+    """Cases changed their partition: show them as what they are now, and say how many."""
+    window.page.reload()
+    if window.session is not None:
+        window.session.preparing.score()
+    code = "ui.audit.refreshed" if refresh else "ui.audit.drawn"
+    text = tr(code, count=draw.cases, patients=draw.patients, retired=draw.retired)
+    window.page.banner.show_message(text, severity="info")

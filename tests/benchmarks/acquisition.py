@@ -63,7 +63,9 @@ def features_in(folder: Path) -> Any:
     from mmreview.ml.features import EncodedFeatures
 
     cards = {
-        m: replace(card, name="synthetic", blocks=(WIDTH,), weighing=(), pieces=())
+        m: replace(
+            card, name="synthetic", blocks=(WIDTH,), weighing=(), pieces=(), sparse=0
+        )
         for m, card in DEFAULT_ENCODERS.items()
     }
     return EncodedFeatures(folder=folder, root=folder, device="cpu", encoders=cards, parts={})

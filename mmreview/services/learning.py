@@ -275,9 +275,7 @@ class Learning:
         version = self._versions.get(number)
         if version.role is not Role.CHALLENGER:
             raise VersionUnfit("error.version_not_waiting", version=number)
-        named = self._gating.rules().reader
-        if named and actor != named:
-            raise VersionUnfit("error.version_waits_for", version=number, reader=named)
+        self._require_named(version, actor)
         if accept:
             return self.promote(number, actor=actor)
         payload = {"version": number, "sha256": version.sha256, "decided": True}
@@ -290,9 +288,19 @@ class Learning:
 
         Raises:
             VersionNotFound: there is no such version.
+            VersionUnfit: it waits for somebody else (``GateRules.reader``).
             BundleInvalid: its files are damaged; the serving version goes on.
         """
+        version = self._versions.get(number)
+        if version.role is Role.CHALLENGER:
+            self._require_named(version, actor)
         return self._serve(number, actor=actor, kind=EventKind.VERSION_PROMOTED)
+
+    def _require_named(self, version: Version, actor: str) -> None:
+        """A version that waits does so for the reader that the rules name."""
+        named = self._gating.rules().reader
+        if named and actor != named:
+            raise VersionUnfit("error.version_waits_for", version=version.id, reader=named)
 
     def rollback(self, number: int | None = None, *, actor: str) -> ChampionChanged:
         """Let the version before the serving one (or ``number``) serve again. Corrections stay.

@@ -62,11 +62,12 @@ def _signed(value: float) -> str:
 
 def verdict(version: Version) -> str:
     """What the gate said of it; empty where it said nothing. One that serves though it was refused
-    does so by a person's decision."""
+    does so by a person's decision; one that waited for a reader passed the gate."""
     reason = str(version.gate.get("reason") or "")
     if not reason:
         return ""
-    if version.role is Role.CHAMPION and version.gate.get("accepted") is False:
+    refused = version.gate.get("accepted") is False and version.gate.get("outcome") != "waiting"
+    if version.role is Role.CHAMPION and refused:
         reason = "ui.learning.by_hand"
     return tr(reason, **version.gate.get("params", {}))
 

@@ -1,5 +1,7 @@
 """What the gate measured of a version, as a page that a person understands."""
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTableWidget
@@ -9,6 +11,7 @@ from mmreview.translation import tr
 from mmreview.ui import theme
 from mmreview.ui.dialogs.comparison import SPAN, ComparisonDialog
 from mmreview.ui.dialogs.versions import VersionsDialog
+from mmreview.ui.verdict import verdict
 
 
 def finding(name, before, after, *, error=0.03, held=False, enough=True, positives=40):
@@ -148,6 +151,14 @@ def test_by_cross_validation_it_says_so_and_needs_no_budget(opened):
     assert "%" not in "".join(
         label.text() for label in dialog.findChildren(QLabel) if "budget" in label.text()
     )
+
+
+def test_one_that_waited_and_serves_now_passed_the_gate():
+    passed = version(reason="gate.not_worse.audit", outcome="waiting", params={
+        "count": 210, "difference": "-0.021", "lower": "-0.043", "upper": "+0.002"})
+    assert verdict(replace(passed, role=Role.CHAMPION)) == verdict(passed)
+    by_hand = replace(version(outcome="refused"), role=Role.CHAMPION)
+    assert verdict(by_hand) != verdict(version())
 
 
 def test_no_finding_with_labels_of_both_kinds_is_said(opened):

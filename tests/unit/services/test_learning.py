@@ -284,6 +284,23 @@ def test_accepting_is_one_event_of_the_reader(desk, waiting, by_promote):
     assert list(verified(desk)) == []
 
 
+@pytest.mark.parametrize("by_promote", [True, False])
+def test_only_the_named_reader_lets_it_serve(desk, waiting, by_promote):
+    desk.gating.change(actor="ana", act=True, reader="bo")
+    before = desk.events.last_seq()
+    with pytest.raises(VersionUnfit) as refused:
+        if by_promote:
+            desk.learning.promote(2, actor="ana")
+        else:
+            desk.learning.decide(2, accept=True, actor="ana")
+    assert refused.value.code == "error.version_waits_for"
+    assert refused.value.params["reader"] == "bo"
+    assert desk.events.last_seq() == before
+    assert desk.learning.waiting().id == 2
+    desk.learning.promote(2, actor="bo")
+    assert desk.learning.champion().id == 2
+
+
 def test_refusing_is_one_event_of_the_reader_and_keeps_the_corrections(desk, waiting):
     before = desk.events.last_seq()
     assert desk.learning.decide(2, accept=False, actor="bo") is None

@@ -325,6 +325,7 @@ def train(
         version = console.run(logs.follow(desk.learning.train(actor=actor, options=options)))
         logs.write(version)
         console.run(desk.predicting.score_all())
+        console.run(desk.queueing.refresh())
         verdict = tr(version.gate["reason"], **version.gate["params"])
         payload = {**_version(version), "version": version.id, "gate": dict(version.gate)}
         text = tr("cli.trained", version=version.id, role=str(version.role), verdict=verdict)
@@ -474,6 +475,7 @@ def insights(
 
 def _served(console: Console, desk: Desk, changed: Any) -> None:
     console.run(desk.predicting.score_all())
+    console.run(desk.queueing.refresh())
     payload = {"version": changed.version, "previous": changed.previous, "seq": changed.seq}
     console.result(payload, tr("cli.serves", **payload))
 

@@ -73,6 +73,7 @@ def _work(console: Console, desk: Desk, steps: _Steps) -> dict[str, Any]:
     with steps.step("fine-tune"):
         version = console.run(desk.learning.train(actor=READER))
         console.run(desk.predicting.score_all())
+        console.run(desk.queueing.refresh())
     serving = desk.learning.champion()
     return {
         "project": str(desk.info.folder),

@@ -577,7 +577,7 @@ def doctor(as_json: JsonOption = False) -> None:
     from mmreview.diagnosis import diagnose, diagnosis_text
 
     with command_console(as_json) as console:
-        found = diagnose()
+        found = console.run(diagnose())
         console.result(found, lambda: diagnosis_text(found))
         if found["problems"]:
             raise typer.Exit(DONE_WITH_PROBLEMS)

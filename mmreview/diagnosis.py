@@ -1,4 +1,5 @@
-"""``mmreview doctor``: what this machine has, what is missing and how to get it."""
+"""``mmreview doctor`` and the window's system report: what this machine has, what is missing and
+how to get it, and whether the installation is complete and unchanged."""
 
 from __future__ import annotations
 
@@ -6,10 +7,14 @@ import importlib.metadata
 import platform
 import shutil
 import sys
+from collections.abc import Generator
+from dataclasses import asdict
 from typing import Any
 
-from mmreview import __version__, paths
+from mmreview import __version__, installation, paths
 from mmreview.domain.errors import MmreviewError
+from mmreview.domain.progress import Progress
+from mmreview.installation import InstallationState, Origin
 from mmreview.translation import tr
 
 _PACKAGES = (
@@ -19,14 +24,20 @@ _PACKAGES = (
 #: Below this much free space a project cannot be expected to grow.
 _LOW_DISK = 2 * 1024**3
 
+#: How many files a sentence names; JSON names all.
+_NAMED_FILES = 5
 
-def diagnose() -> dict[str, Any]:
-    """Everything ``doctor`` says, as one JSON-ready value; ``problems`` are sentences."""
+
+def diagnose() -> Generator[Progress, None, dict[str, Any]]:
+    """Everything ``doctor`` says, as one JSON-ready value; ``problems`` are sentences. It yields
+    while the files of a frozen program are hashed."""
     problems: list[str] = []
+    state = yield from installation.checking()
     found: dict[str, Any] = {
         "mmreview": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
+        "installation": _installation(state, problems),
         "packages": {name: _package(name, problems) for name in _PACKAGES},
         "qt": _qt(problems),
         "model": _model(problems),
@@ -49,8 +60,30 @@ def _package(name: str, problems: list[str]) -> str | None:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        problems.append(tr("doctor.no_package", package=name))
+        missing = "doctor.no_package_here" if installation.is_frozen() else "doctor.no_package"
+        problems.append(tr(missing, package=name))
         return None
+
+
+def _installation(state: InstallationState, problems: list[str]) -> dict[str, Any]:
+    if state.origin is Origin.UNLISTED:
+        problems.append(tr("doctor.installation.unlisted", folder=state.folder))
+    for kind in ("missing", "changed", "unexpected"):
+        names = getattr(state, kind)
+        if names:
+            shown = ", ".join(names[:_NAMED_FILES]) + (" …" if names[_NAMED_FILES:] else "")
+            problems.append(tr(f"doctor.installation.{kind}", count=len(names), names=shown))
+    return {**asdict(state), "origin": str(state.origin), "whole": state.is_whole}
+
+
+def _installation_line(found: dict[str, Any]) -> str:
+    """How the installation is, where there is something to say that is no problem."""
+    if found["origin"] == Origin.FROZEN and not found["whole"]:
+        return ""
+    if found["origin"] == Origin.UNLISTED:
+        return ""
+    size = round(found["bytes"] / 1e9, 1)
+    return tr(f"doctor.installation.{found['origin']}", **{**found, "gigabytes": size})
 
 
 def _qt(problems: list[str]) -> dict[str, Any]:
@@ -87,6 +120,8 @@ def _existing(path: Any) -> Any:
 def diagnosis_text(found: dict[str, Any]) -> str:
     """What ``diagnose`` found, for a person."""
     lines = [f"mmreview {found['mmreview']} · Python {found['python']} · {found['system']}"]
+    if line := _installation_line(found["installation"]):
+        lines.append(f"  {line}")
     lines += [f"  {name} {version or '–'}" for name, version in found["packages"].items()]
     for part in ("qt", "model"):
         lines += [f"  {line}" for line in _flat(part, found[part])]

@@ -83,7 +83,8 @@ def _installation_line(found: dict[str, Any]) -> str:
     if found["origin"] == Origin.UNLISTED:
         return ""
     size = round(found["bytes"] / 1e9, 1)
-    return tr(f"doctor.installation.{found['origin']}", **{**found, "gigabytes": size})
+    params = {**found, "count": f"{found['files']:,}", "gigabytes": size}
+    return tr(f"doctor.installation.{found['origin']}", **params)
 
 
 def _qt(problems: list[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from mmreview.translation import set_language
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
+    from mmreview.domain.progress import Progress
     from mmreview.domain.simulations import Simulation
     from mmreview.services.desk import ProjectInfo
     from mmreview.ui.main_window import MainWindow
@@ -209,7 +211,15 @@ def _window(settings: Any, *, theme: str, remember: bool = True) -> MainWindow:
         settings=settings,
         opener=_Opener(),
         remember=remember,
+        diagnose=_diagnose,
     )
+
+
+def _diagnose() -> Generator[Progress, None, str]:
+    """What ``doctor`` says, for the window's system report."""
+    from mmreview.diagnosis import diagnose, diagnosis_text
+
+    return diagnosis_text((yield from diagnose()))
 
 
 def _translate_qt(application: QApplication) -> None:

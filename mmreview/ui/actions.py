@@ -76,7 +76,8 @@ MENUS: dict[str, tuple[Act, ...]] = {
         Act("search_model"), Act("train_unlabelled", (), "write"), _LINE, Act("plan_labelling"),
     ),
     "help": (
-        Act("keys", ("?",), ""), Act("manual", ("F1",), ""), _LINE, Act("about", (), ""),
+        Act("keys", ("?",), ""), Act("manual", ("F1",), ""), _LINE, Act("system_report", (), ""),
+        Act("about", (), ""),
     ),
 }
 

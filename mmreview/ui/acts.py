@@ -21,6 +21,7 @@ from mmreview.translation import languages, tr
 from mmreview.ui import theme
 from mmreview.ui.actions import Actions
 from mmreview.ui.audit_acts import open_audit_set
+from mmreview.ui.help_acts import open_system_report
 from mmreview.ui.insight_acts import open_insights
 from mmreview.ui.model_acts import open_model, open_versions
 from mmreview.ui.page_acts import page_slots
@@ -82,6 +83,7 @@ class WindowActs(QObject):
                 "near_duplicates": lambda: window.session and window.session.look_for_alike(),
                 "keys": self.show_keys,
                 "manual": self.open_manual,
+                "system_report": lambda: open_system_report(window),
                 "about": self.about,
             },
         )

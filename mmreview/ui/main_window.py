@@ -7,7 +7,7 @@ saves first, then the lanes, then the project's files.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from mmreview.domain.errors import Message, ProjectLocked, ProjectNotFound, message_of
+from mmreview.domain.progress import Progress
 from mmreview.settings import Settings
 from mmreview.tasks.runner import RunnerBase
 from mmreview.tasks.task import Lane
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 class MainWindow(QMainWindow):
     """The shell. ``remember`` False neither reads nor writes what this user's window looked like,
-    and leaves background work out (pictures, tests)."""
+    and leaves background work out (pictures, tests). ``diagnose`` makes the system report."""
 
     closed = Signal()  # everything is durable and let go of: the program may end
 
@@ -48,12 +49,14 @@ class MainWindow(QMainWindow):
         settings: Settings,
         opener: Opener,
         remember: bool = True,
+        diagnose: Callable[[], Generator[Progress, None, str]] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("mainWindow")
         self.runner = runner
         self.opener = opener
+        self.diagnose = diagnose
         self.memory = Memory(settings, lasting=remember, parent=self)
         self.session: Session | None = None
         self.opening_problem: Message | None = None

@@ -37,8 +37,11 @@ def default_projects_folder() -> Path:
 
 
 def as_project(path: Path) -> Path:
-    """The project folder a person means by ``path`` (``.mmreview`` may be left off)."""
+    """The project folder a person means by ``path`` (``.mmreview`` may be left off, and a file
+    manager opens the database in it)."""
     path = path.expanduser()
+    if path.name == "project.sqlite" and path.is_file():
+        return path.parent
     if path.suffix == ".mmreview" or (path / "project.sqlite").exists():
         return path
     return path.with_name(path.name + ".mmreview")

@@ -53,6 +53,10 @@ FOLDERS = ("features", "versions", "images")
 _OURS = {*FOLDERS, "cache", "project.lock"}
 _UNFINISHED = "project.sqlite.new"
 
+#: SQLite's ``application_id``, "mmrv": a file manager tells by it that a database is a project's
+#: (resources/packaging/linux/mmreview.xml).
+_APPLICATION_ID = 0x6D6D7276
+
 #: What the system says when it is room that is missing, not permission.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -194,6 +198,7 @@ def _build(folder: Path, schema: FindingSchema) -> None:
     with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         _INSERT_PROJECT.run(connection, id=1, schema=_schema_to_json(schema), created_at=now())
         _INSERT_HEAD.run(connection, id=1, seq=0, hash=GENESIS_HASH)
         created = NewEvent(

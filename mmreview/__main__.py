@@ -7,12 +7,14 @@ named, the command line's library is not imported at all. Everything else is ``c
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from pathlib import Path
 
 
 def main() -> None:
     """Open the window at once if that is all that is asked, else let ``cli`` read the words."""
+    _give_streams()
     words = sys.argv[1:]
     if not words or (len(words) == 1 and (Path(words[0]) / "project.sqlite").exists()):
         from mmreview import app
@@ -25,6 +27,13 @@ def main() -> None:
     from mmreview.cli import main as read_words
 
     read_words()
+
+
+def _give_streams() -> None:
+    """A windowed program on Windows has no streams; libraries that print must not fail for it."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 if __name__ == "__main__":

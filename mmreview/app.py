@@ -101,20 +101,34 @@ def run(
 
         raise MmreviewError("error.no_display_libraries", detail=explain_missing_qt(missing))
     application = _application()
-    from mmreview import logs
+    from mmreview import crashes, logs
     from mmreview.settings import load
 
     logs.start()
+    left = crashes.take_native()
+    crashes.watch()
     settings = load()
     set_language(language or settings.language)
     window = _window(settings, theme=theme)
     window.closed.connect(application.quit)
     window.show()
+    _tell_crashes(window, left)
     if project is not None:
         from PySide6.QtCore import QTimer
 
         QTimer.singleShot(0, window, lambda: _open(window, project, demo))  # once it is drawn
     return application.exec()
+
+
+def _tell_crashes(window: MainWindow, left: Path | None) -> None:
+    """Show the report of a crash when there is one; ``left`` is of the last time."""
+    from mmreview import logs
+    from mmreview.ui.help_acts import CrashNotice
+
+    notice = CrashNotice(window)
+    logs.when_crashed(notice.tell)
+    if left is not None:
+        notice.show_left(left)
 
 
 def _open(window: MainWindow, project: Path, demo: DemoWish | None) -> None:

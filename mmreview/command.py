@@ -99,8 +99,10 @@ def command_console(as_json: bool) -> Iterator[Console]:
         raise  # how a command ends, or nobody listens any more
     except Exception as error:
         # Not a traceback: its message can quote a report, and exit code 1 would mean “done”.
-        record_crash(error)
-        console.refuse(MmreviewError("error.unexpected", kind=type(error).__name__))
+        report, kind = record_crash(error), type(error).__name__
+        if report is None:
+            console.refuse(MmreviewError("error.unexpected", kind=kind))
+        console.refuse(MmreviewError("error.unexpected_reported", kind=kind, path=str(report)))
 
 
 @contextmanager

@@ -5,11 +5,12 @@ Exit codes are the contract's: 0 done, 1 done with problems named, 2 refused wit
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import json
-import logging
 import sys
 from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from mmreview.domain.errors import Message, MmreviewError
@@ -105,20 +106,24 @@ class Console:
 
 def prepare_streams() -> None:
     """Let no sentence fail for want of a character: what a program reads is UTF-8 everywhere (JSON
-    is), a terminal that lacks a character shows its code instead."""
+    is), a terminal that lacks a character shows its code instead. A native crash tells its places
+    on stderr."""
+    faulthandler.enable(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             encoding = stream.encoding if stream.isatty() else "utf-8"
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
-def record_crash(error: Exception) -> None:
-    """Write where an unexpected error came from into the log file, without its message."""
+def record_crash(error: Exception) -> Path | None:
+    """Write where an unexpected error came from into the log file and into a crash report, without
+    its message; the report's path."""
     from mmreview import logs
 
     logs.start()
-    logging.getLogger("mmreview").error("uncaught %s", logs.describe(error))
+    report = logs.report(error)
     logs.stop()
+    return report
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:

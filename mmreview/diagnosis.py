@@ -11,7 +11,7 @@ from collections.abc import Generator
 from dataclasses import asdict
 from typing import Any
 
-from mmreview import __version__, installation, paths
+from mmreview import __version__, crashes, installation, paths
 from mmreview.domain.errors import MmreviewError
 from mmreview.domain.progress import Progress
 from mmreview.installation import InstallationState, Origin
@@ -44,6 +44,7 @@ def diagnose() -> Generator[Progress, None, dict[str, Any]]:
         "resources": str(paths.resources()),
         "settings": str(paths.settings_file()),
         "logs": str(paths.logs_folder()),
+        "crash_report": str(crashes.newest() or "") or None,
         "projects": str(paths.default_projects_folder()),
     }
     free = shutil.disk_usage(_existing(paths.default_projects_folder())).free
@@ -127,6 +128,8 @@ def diagnosis_text(found: dict[str, Any]) -> str:
     for part in ("qt", "model"):
         lines += [f"  {line}" for line in _flat(part, found[part])]
     lines += [f"  {key}: {found[key]}" for key in ("resources", "settings", "logs", "projects")]
+    if found["crash_report"]:
+        lines.append(f"  {tr('doctor.crash_report', path=found['crash_report'])}")
     lines.append(f"  {tr('doctor.disk', free=found['disk_free_gb'])}")
     lines += [f"! {problem}" for problem in found["problems"]]
     lines.append(tr("doctor.sound") if not found["problems"] else tr("doctor.unsound"))

@@ -15,11 +15,12 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
-from mmreview import __version__, paths
+from mmreview import __version__, crashes, paths
 
 _BYTES, _FILES = 1_000_000, 3
 _log = logging.getLogger("mmreview")
-_on_crash: list[Callable[[str], None]] = []
+_on_crash: list[Callable[[Path], None]] = []
+_told: set[str] = set()
 
 
 def start(folder: Path | None = None) -> Path | None:
@@ -27,9 +28,9 @@ def start(folder: Path | None = None) -> Path | None:
     None where it cannot be written (the program runs all the same). Calling it twice is once."""
     sys.excepthook = _crashed
     threading.excepthook = _thread_crashed
-    existing = next((h for h in _log.handlers if isinstance(h, RotatingFileHandler)), None)
+    existing = _file()
     if existing is not None:
-        return Path(existing.baseFilename)
+        return existing
     path = (folder or paths.logs_folder()) / "mmreview.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,11 +56,34 @@ def stop() -> None:
     sys.excepthook = sys.__excepthook__
     threading.excepthook = threading.__excepthook__
     _on_crash.clear()
+    _told.clear()
 
 
-def when_crashed(tell: Callable[[str], None]) -> None:
-    """Call ``tell`` with the error's type when an exception reaches the top (the window does)."""
+def when_crashed(tell: Callable[[Path], None]) -> None:
+    """Call ``tell`` with the report when an error reached the top (the window does), on the thread
+    that it happened on."""
     _on_crash.append(tell)
+
+
+def report(error: BaseException, *, where: str = "") -> Path | None:
+    """Log an error that nobody expected, and write a crash report, one for each place; the
+    report's path, None where it stands in an earlier one or nothing can be written."""
+    said = describe(error)
+    _log.error("uncaught%s: %s", f" in {where}" if where else "", said)
+    if said in _told:
+        return None
+    _told.add(said)
+    log = _file()
+    path = crashes.write(error, folder=log.parent if log is not None else None, log=log)
+    if path is not None:
+        for tell in _on_crash:
+            tell(path)
+    return path
+
+
+def _file() -> Path | None:
+    handler = next((h for h in _log.handlers if isinstance(h, RotatingFileHandler)), None)
+    return Path(handler.baseFilename) if handler is not None else None
 
 
 def describe(error: BaseException) -> str:
@@ -75,13 +99,11 @@ def _crashed(
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
-    _log.error("uncaught %s", describe(error))
     sys.__excepthook__(kind, error, trace)
-    for tell in _on_crash:
-        tell(kind.__name__)
+    report(error)
 
 
 def _thread_crashed(arguments: threading.ExceptHookArgs) -> None:
     if arguments.exc_value is not None:
-        _log.error("uncaught in a thread: %s", describe(arguments.exc_value))
         threading.__excepthook__(arguments)
+        report(arguments.exc_value, where="a thread")

@@ -19,6 +19,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
+from mmreview.domain.errors import MmreviewError
 from mmreview.tasks.task import Lane, Task, TaskState, Work
 
 #: How long closing waits for lanes that will not end. Then the process ends without them; what
@@ -74,8 +75,9 @@ class RunnerBase(QObject):
         ``name`` is a message code that shows it in the status bar. With ``key``, an older task of
         the same key is forgotten: only the newest answer matters. The callbacks run on the main
         thread: ``on_done`` with the result (a generator's return value), ``on_progress`` with
-        each yielded step, ``on_failed`` with the exception. Without ``on_failed`` a failure is
-        logged. After ``shutdown`` nothing is taken: the task comes back cancelled.
+        each yielded step, ``on_failed`` with the exception. An error that has no sentence is a
+        crash, with a report; one that nobody wants is logged. After ``shutdown`` nothing is taken:
+        the task comes back cancelled.
         """
         task = Task(lane, work, name=name, key=key)
         task.on_done, task.on_failed = on_done, on_failed
@@ -106,13 +108,22 @@ class RunnerBase(QObject):
 
     def _finish(self, task: Task) -> None:
         self._report_steps(task)
-        if task.state is TaskState.FAILED and task.on_failed is None and task.error is not None:
-            from mmreview.logs import describe
-
-            _log.error("task %s failed: %s", task.name or task.lane, describe(task.error))
+        if task.state is TaskState.FAILED and task.error is not None:
+            self._log_failure(task, task.error)
         task.report_end()
         if task.name:
             self.taskEnded.emit(task)
+
+
+    def _log_failure(self, task: Task, error: Exception) -> None:
+        """What has a sentence is told by whoever asked; anything else is a crash."""
+        from mmreview import logs
+
+        where = f"task {task.name or task.lane}"
+        if not isinstance(error, MmreviewError):
+            logs.report(error, where=where)
+        elif task.on_failed is None:
+            _log.error("%s failed: %s", where, logs.describe(error))
 
 
 class Runner(RunnerBase):

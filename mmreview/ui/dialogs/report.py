@@ -1,12 +1,14 @@
-"""A text for whoever looks after this computer: to read, copy, save. Nothing is sent anywhere.
+"""Texts for whoever looks after this computer: to read, copy, save. Nothing is sent anywhere.
 
 The system report is made while the dialog is open (``show_progress``, then ``show_text``).
 """
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSaveFile, Qt, Signal
-from PySide6.QtGui import QGuiApplication
+from pathlib import Path
+
+from PySide6.QtCore import QSaveFile, Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QPlainTextEdit, QPushButton, QWidget
 
 from mmreview.domain.errors import Message
@@ -148,3 +150,29 @@ class SystemReportDialog(ReportDialog):
         if not self._cancel.isHidden():
             self.cancelWanted.emit()
         super().reject()
+
+
+class CrashDialog(ReportDialog):
+    """A crash report, to look at before anybody gets it. ``last_time``: the program ended."""
+
+    def __init__(
+        self, parent: QWidget | None, report: Path, text: str, *, last_time: bool = False
+    ) -> None:
+        self._report = report
+        super().__init__(
+            parent, name="crashDialog", title=tr("ui.crash.title"),
+            hint=tr("ui.crash.hint.last_time" if last_time else "ui.crash.hint"),
+            text=text.rstrip("\n"), file_name=report.name,
+        )
+        self._say(tr("ui.crash.lies", path=str(report)))
+        self._close.setFocus()
+
+    def _right(self) -> tuple[QPushButton, ...]:
+        folder = self.button("openFolderButton", tr("ui.crash.open_folder"))
+        folder.clicked.connect(self._on_folder_clicked)
+        return (folder,)
+
+    def _on_folder_clicked(self) -> None:
+        folder = self._report.parent
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self._say(tr("ui.crash.no_folder", path=str(folder)), failed=True)

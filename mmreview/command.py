@@ -99,10 +99,10 @@ def command_console(as_json: bool) -> Iterator[Console]:
         raise  # how a command ends, or nobody listens any more
     except Exception as error:
         # Not a traceback: its message can quote a report, and exit code 1 would mean “done”.
-        report, kind = record_crash(error), type(error).__name__
-        if report is None:
-            console.refuse(MmreviewError("error.unexpected", kind=kind))
-        console.refuse(MmreviewError("error.unexpected_reported", kind=kind, path=str(report)))
+        report = record_crash(error)
+        if report is not None:
+            console.problem(Message("cli.crash_report", {"path": str(report)}))
+        console.refuse(MmreviewError("error.unexpected", kind=type(error).__name__))
 
 
 @contextmanager

@@ -303,6 +303,9 @@ def test_an_unexpected_error_is_a_refusal_without_patient_text(bare, tmp_path, m
     assert json.loads(out)["error"]["code"] == "error.unexpected"
     logged = (tmp_path / "logs" / "mmreview.log").read_text()
     assert "RuntimeError at test_commands.py" in logged
+    [report] = (tmp_path / "logs").glob("crash-*.txt")
+    assert str(report) in err
+    logged += report.read_text()
     assert "Miller" not in out + err + logged
 
 

@@ -213,6 +213,7 @@ def encode(
 def predict(
     project: ProjectArgument,
     out: Annotated[Path | None, typer.Option("--out", help="A JSON lines file.")] = None,
+    audit: Annotated[bool, typer.Option("--audit/--without-audit", help="Audit cases too.")] = True,
     as_json: JsonOption = False,
 ) -> None:
     """What the serving version believes of every case."""
@@ -225,7 +226,9 @@ def predict(
         if desk.learning.champion() is None:
             raise MmreviewError("error.no_version")
         failed = console.run(desk.predicting.encode_all())
-        lines = prediction_lines(desk.predicting.predict_all())
+        if audit and (blind := desk.audit_set.cases):
+            console.problem(Message("predict.of_audit", {"count": blind}))
+        lines = prediction_lines(desk.predicting.predict_all(audit=audit))
         if out is None:
             for line in lines:
                 print(line)

@@ -24,8 +24,9 @@ class Version:
     ``corrections`` counts the corrections it has learned from; ``through_seq`` is the last event
     that its snapshot held. ``metrics`` is JSON: ``{"auroc": {"fused": …, "image": …}, …}``.
     ``lineage`` says what it was made of: the parent's sha256, the events between ``since_seq`` and
-    ``through_seq``, ``corrections`` of them added, changed and undone, seed, settings, environment
-    (all of it is in the card too). Versions of before have none.
+    ``through_seq``, ``corrections`` of them added, changed and undone, the keys of the cases
+    without a label that taught by what was ``believed`` of them, seed, settings, environment (all
+    of it is in the card too). Versions of before have none.
     """
 
     id: int

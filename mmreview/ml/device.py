@@ -86,6 +86,14 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def product_threads() -> int:
+    """Over how many threads numpy shares a matrix product now: its last bits go by that."""
+    from threadpoolctl import threadpool_info
+
+    return max((int(p["num_threads"]) for p in threadpool_info() if p["user_api"] == "blas"),
+               default=1)
+
+
 def _apply_threads() -> None:
     global _applied
     import torch

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from mmreview import __version__
 from mmreview.domain.labels import LabelTable
 from mmreview.domain.ports import TrainingRequest
+from mmreview.ml.device import product_threads
 
 #: The card's own entries that say what it was made of.
 _OF_CARD = (
-    "parent", "since_seq", "through_seq", "corrections", "seed", "fusion", "plan", "weight",
-    "environment",
+    "parent", "since_seq", "through_seq", "corrections", "believed", "seed", "fusion", "plan",
+    "weight", "environment",
 )
 
 
@@ -36,6 +37,7 @@ def origins(request: TrainingRequest) -> dict[str, Any]:
             "python": platform.python_version(),
             "numpy": np.__version__,
             "machine": platform.machine(),
+            "threads": product_threads(),
         },
     }
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml import folds as grouping
 from mmreview.ml.calibration import Calibration, calibrate
+from mmreview.ml.carrying import Bools, carried_calibration, carried_fusion
 from mmreview.ml.exclusive import Group, GroupLesson, sets_of
 from mmreview.ml.fusion import Fusion, fusion_named
 from mmreview.ml.fusion.fusing import Subset, fit_each, subsets
@@ -72,10 +73,22 @@ class Recipe:
 @dataclass(frozen=True)
 class Ancestor:
     """What a parent gives to a warm start: its models (all rows, then folds) with columns in the
-    order of today's findings, and the fold that each case had."""
+    order of today's findings, and the fold that each case had. ``untouched`` (findings,) are those
+    that keep its calibration and fusion (``carrying``); None: none do."""
 
     models: tuple[Model, ...]
     fold_of: Mapping[int, int]
+    untouched: Bools | None = None
+
+    def carries(self, heads: Mapping[str, HeadFit], models: int) -> Bools | None:
+        """Those of the findings that keep what they had, if there are as many ``models`` and these
+        ``heads`` know the same of them."""
+        parent = self.models[0]
+        if self.untouched is None or len(self.models) != models or {*parent.heads} != {*heads}:
+            return None
+        same = [heads[m].heads[0].taught == head.taught for m, head in parent.heads.items()]
+        columns = self.untouched & np.logical_and.reduce(same)
+        return columns if columns.any() else None
 
     def folds_by_group(self, samples: Samples) -> dict[str, int]:
         """The fold of each patient group that it has seen: all cases of a patient are in one."""
@@ -115,7 +128,8 @@ def fit(
     )
     yield Step("training.phase.fitting", 0.0)
     heads, losses = yield from fit_heads(samples, recipe, folds, ancestor, shelves or {})
-    models, materials, lesson = yield from _second_stages(samples, heads, folds, fusion, recipe)
+    second = _second_stages(samples, heads, folds, fusion, recipe, ancestor)
+    models, materials, lesson = yield from second
     held_out = _held_out(samples, models, heads, folds) if recipe.twins else None
     return Fitted(
         models=tuple(models),
@@ -202,7 +216,7 @@ def _share(iterations: int) -> float:
 
 def _second_stages(
     samples: Samples, heads: dict[str, HeadFit], folds: NDArray[np.int8], fusion: Fusion,
-    recipe: Recipe,
+    recipe: Recipe, ancestor: Ancestor | None,
 ) -> Generator[Step, None, tuple[list[Model], dict[Subset, Material], GroupLesson]]:
     """Calibration, fusion and exclusive groups of all rows, then without each fold."""
     truths = {m: samples.truth(m) for m in samples.modalities}
@@ -211,6 +225,8 @@ def _second_stages(
     families = families_of(recipe.families, samples.targets.shape[1])
     bench = _Bench(samples, heads, folds, families, inputs)
     count = int(folds.max()) + 1 if recipe.twins else 0
+    columns = None if ancestor is None else ancestor.carries(heads, 1 + count)
+    taught = np.logical_or.reduce([fitted.heads[0].taught for fitted in heads.values()])
     models: list[Model] = []
     first: dict[Subset, Material] = {}
     lessons: list[GroupLesson] = []
@@ -230,12 +246,17 @@ def _second_stages(
                 logits, truth, (~np.isnan(truth)).astype(np.float64),
                 like=models[0].calibrations[m] if models else None,
             )
+            if columns is not None and ancestor is not None:
+                before = ancestor.models[index].calibrations[m]
+                calibrations[m] = carried_calibration(calibrations[m], before, columns)
             yield Step(calibrating, 0.8 + 0.2 * index / (1 + count))
         materials = bench.materials(calibrations, np.nan_to_num(prior), inside)
         first = first or materials
         weighed = Step(weighing, 0.8 + 0.2 * (index + 0.5) / (1 + count))
         working = fit_each(fusion, materials, weight=recipe.weight)
         fitted = yield from relay(working, lambda _, step=weighed: step)
+        if columns is not None and ancestor is not None:
+            fitted = carried_fusion(fitted, ancestor.models[index].fusion, columns, taught)
         model = Model(
             modalities=samples.modalities,
             heads={m: heads[m].heads[index] for m in samples.modalities},

@@ -28,6 +28,7 @@ from mmreview.ml import bundle as bundles
 from mmreview.ml import device as devices
 from mmreview.ml import evaluation
 from mmreview.ml.bundle import Bundle
+from mmreview.ml.carrying import carries, untouched
 from mmreview.ml.champion import Champion, champion_of, judged, unseen
 from mmreview.ml.control_arm import Arms, control_arm, rows_among
 from mmreview.ml.encoders.card import PARTS
@@ -117,7 +118,7 @@ class FusionTrainer:
             best = found.candidate
             recipe = replace(recipe, fusion=best.fusion, plan=best.plan, spreads=None)
             begun = _SEARCHED
-        ancestor = parent.ancestor if parent else None
+        ancestor = _ancestor(request, parent, samples, recipe)
         replayed = None if ancestor is None else replay(samples, seed=request.seed)
         if replayed is not None:
             samples = replace(samples, replayed=replayed.factors)
@@ -148,6 +149,7 @@ class FusionTrainer:
         verdict = judged(request, samples, fitted, audit, parent, rivals)
         yield TrainingStep("training.phase.measuring", 0.99)
         card = self._card(request, recipe, samples, fitted, parent, measured)
+        card["believed"] = [] if tried is None else list(tried.taught)
         fold_of = dict(zip(samples.keys.tolist(), fitted.folds.tolist(), strict=True))
         sha256 = bundles.write(Bundle(fitted.models, fold_of, card, pairs), request.folder)
         return TrainingResult(sha256, recipe.fusion, measured, verdict, lineage(card))
@@ -396,6 +398,18 @@ class FusionTrainer:
         if reads_parts(bundle.card["fusion"]):
             self._features.want_parts()
         return BundlePredictor(version.id, bundle, self._features)
+
+
+def _ancestor(
+    request: TrainingRequest, parent: Champion | None, samples: Samples, recipe: Recipe
+) -> Ancestor | None:
+    """What the parent gives to the fit, and the findings that keep more of it."""
+    if parent is None:
+        return None
+    ancestor, known = parent.ancestor, request.parent_table
+    if known is None or request.fusion == AUTO or not carries(parent.bundle.card, recipe):
+        return ancestor
+    return replace(ancestor, untouched=untouched(samples, known, ancestor.fold_of))
 
 
 def _pairs(

@@ -43,11 +43,12 @@ _SURE = 0.95
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of it: the fit that goes on, and for the card ``{"cases", "used", "difference":
-    [mean, low, high] of the log-loss or None}``."""
+    """What came of it: the fit that goes on, for the card ``{"cases", "used", "difference":
+    [mean, low, high] of the log-loss or None}``, and the keys of the cases that taught."""
 
     fitted: Fitted
     told: dict[str, Any]
+    taught: tuple[int, ...] = ()
 
 
 def try_unlabelled(
@@ -82,7 +83,7 @@ def try_unlabelled(
     taught = replace(
         fitted, models=(whole.models[0], *models), held_out=held_out, lesson=whole.lesson
     )
-    return Tried(taught, {**told, "used": True})
+    return Tried(taught, {**told, "used": True}, tuple(spare.keys.tolist()))
 
 
 def _step(done: int, folds: int) -> Step:

@@ -64,6 +64,11 @@ class AuditSet:
         """How often the set has been refreshed."""
         return int(self._preferences.get(AUDIT_SET, 0))
 
+    @property
+    def cases(self) -> int:
+        """How many cases it holds."""
+        return self._store.counts().cases
+
     # --- what it is ---------------------------------------------------------------------------
 
     def status(self, *, precision: float = PRECISION) -> AuditStatus:

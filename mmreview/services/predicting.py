@@ -168,8 +168,9 @@ class Predicting:
         yield Progress("progress.encode", total, total)
         return failed
 
-    def predict_all(self) -> Iterator[Prediction]:
-        """The serving version's opinion of every case, in order of import, from cached features.
+    def predict_all(self, *, audit: bool = True) -> Iterator[Prediction]:
+        """The serving version's opinion of every case, in order of import, from cached features;
+        without ``audit`` those of the audit set are left out.
 
         A case that no modality of is cached gets an empty opinion.
         """
@@ -178,7 +179,8 @@ class Predicting:
         if predictor is None:
             return
         for batch in self._cases.batches(_BLOCK):
-            yield from predictor.predict(batch)
+            asked = [case for case in batch if audit or case.partition is not Partition.AUDIT]
+            yield from predictor.predict(asked)
 
     def score_all(self) -> Generator[Progress, None, int]:
         """Fill the sort keys of the serving version for every case that lacks one, and sort the

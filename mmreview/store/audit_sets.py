@@ -26,15 +26,24 @@ _UNFINISHED = ", ".join(f"'{state}'" for state in UNFINISHED)
 
 #: Patients whose cases are all of the training partition, of whom no label was there when any
 #: version was trained (import's labels count as always there: the trail does not say since when),
-#: whom nobody has read or corrected with a version's opinion before their eyes, and whom nobody
-#: has open now. A payload that is no JSON any more counts as an opinion.
+#: who taught none without a label either (``lineage.believed``; where it is not said, or a round
+#: runs that may use them, nobody can be sure of anyone), no picture of whom is another patient's
+#: too, whom nobody has read or corrected with a version's opinion before their eyes, and whom
+#: nobody has open now. A payload that is no JSON any more counts as an opinion.
 _CANDIDATES = f"""
 WITH learned AS (
     SELECT max(through_seq) AS through FROM (
         SELECT through_seq FROM versions
         UNION ALL SELECT through_seq FROM rounds WHERE state IN ({_UNFINISHED})
     )
-)
+), believed AS (
+    SELECT value AS key FROM versions, json_each(versions.lineage, '$.believed')
+), unsure AS (
+    SELECT 1 FROM versions WHERE json_extract(metrics, '$.unlabelled.used')
+        AND json_type(lineage, '$.believed') IS NULL
+    UNION ALL SELECT 1 FROM rounds
+        WHERE state IN ({_UNFINISHED}) AND json_extract(options, '$.unlabelled')
+){{more}}
 SELECT patient_group, count(*), max(has_image), max(has_report)
 FROM cases JOIN worklist USING (key)
 {{where}}
@@ -50,6 +59,9 @@ HAVING max(
             )
         )
     )
+    OR EXISTS (SELECT 1 FROM unsure)
+    OR cases.key IN (SELECT key FROM believed)
+    {{shared}}
     OR EXISTS (
         SELECT 1 FROM events
         WHERE case_id = cases.id AND case_id <> '' AND stage = 'model' AND CASE
@@ -59,9 +71,19 @@ HAVING max(
 ) = 0
 ORDER BY patient_group
 """
-_ALL = _CANDIDATES.format(where="")
+#: Cases with a picture that another patient has as well. Pictures do not change within a draw:
+#: looked for once, outside of its transaction.
+_SHARED = """, shared AS (
+    SELECT case_key AS key FROM images WHERE sha256 IN (
+        SELECT sha256 FROM images JOIN cases ON cases.key = images.case_key
+        GROUP BY sha256 HAVING min(patient_group) <> max(patient_group)
+    )
+)"""
+_ALL = _CANDIDATES.format(
+    where="", more=_SHARED, shared="OR cases.key IN (SELECT key FROM shared)"
+)
 _SOME = _CANDIDATES.format(
-    where="WHERE patient_group IN (SELECT value FROM json_each(:wanted))"
+    where="WHERE patient_group IN (SELECT value FROM json_each(:wanted))", more="", shared=""
 )
 _SIZES = """
 SELECT count(*), sum(done) FROM cases JOIN worklist USING (key)

@@ -115,6 +115,21 @@ def test_an_audit_case_is_never_learned_from_nor_shown_with_an_opinion(demo, row
         desk.close()
 
 
+def test_opinions_on_audit_cases_are_named_or_left_out(demo, rows):
+    said("audit", demo, "--draw", 3)
+    audit = {row["id"] for row in rows().values() if row["partition"] == "audit"}
+    out = demo.parent / "opinions.jsonl"
+    code, _, err = run("predict", demo, "--out", out)
+    assert code == 0
+    assert f"{len(audit)} of the cases are of the audit set" in err
+    written = {json.loads(line)["id"] for line in out.read_text().splitlines()}
+    assert written == rows().keys()
+    code, _, err = run("predict", demo, "--out", out, "--without-audit")
+    assert (code, "audit" in err) == (0, False)
+    written = {json.loads(line)["id"] for line in out.read_text().splitlines()}
+    assert written == rows().keys() - audit
+
+
 def test_a_refresh_retires_and_what_it_retires_teaches(demo, rows):
     first = said("audit", demo)
     made = said("audit", demo, "--refresh", "--draw", 4)

@@ -6,8 +6,10 @@ import sys
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from mmreview.domain.errors import BundleInvalid
+from mmreview.ml.device import product_threads
 from mmreview.ml.lineage import changes
 
 
@@ -55,6 +57,10 @@ def test_a_card_tells_lineage_and_no_clock(make_world, make_rounds):
     assert not {"created_at", "time", "version"} & set(card)
     assert card["since_seq"] == first.through_seq == 1
     assert card["environment"]["numpy"] == np.__version__
+    with threadpool_limits(limits=1, user_api="blas"):
+        assert product_threads() == 1
+    assert card["environment"]["threads"] == product_threads()
+    assert card["believed"] == []
     assert result.lineage == {name: card[name] for name in result.lineage}
     assert result.lineage["corrections"] == {"added": 0, "changed": 0, "undone": 0}
     assert result.lineage.keys() >= {"parent", "seed", "weight", "plan", "fusion"}

@@ -1,5 +1,6 @@
 """Cases without a label teach the heads, if that is proved to help, and never anything else."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -113,5 +114,7 @@ def test_a_round_with_unlabelled_cases_says_so_and_makes_the_same_bytes_twice(
     assert digests[0] == digests[1]
     assert told[0] == told[1]
     assert told[0]["used"]
+    card = json.loads((request.folder / "card.json").read_text())
+    assert card["believed"] == list(range(60, 500))  # they must never come to audit it
     rounds = make_rounds(world, "c")
     assert "unlabelled" not in rounds.run(rounds.request(table, fusion="mixture")).metrics

@@ -1,14 +1,16 @@
 """Who may come into the audit set, and a draw that is one transaction with its event."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from mmreview.domain.cases import Partition
-from mmreview.domain.errors import WriteFailed
+from mmreview.domain.errors import Message, WriteFailed
 from mmreview.domain.findings import State
 from mmreview.domain.predictions import CaseScore
 from mmreview.domain.reads import EventKind, NewEvent, Stage
+from mmreview.domain.rounds import Round, RoundState
 from mmreview.domain.streams import Offer, Stream
 from mmreview.domain.versions import Role, Version
 from mmreview.store import audit_sets
@@ -23,11 +25,11 @@ def eligible(store):
             store.audit_sets.candidates()}
 
 
-def teach(store, number=1, through=None):
+def teach(store, number=1, through=None, **told):
     through = store.events.last_seq() if through is None else through
     store.versions.add(
         Version(number, "a" * 64, Role.CHAMPION, None, f"versions/{number:05d}", "", "mixture", 0,
-                through),
+                through, **told),
         NewEvent(EventKind.VERSION_PROMOTED, "ana", payload={"version": number,
                                                              "sha256": "a" * 64}),
     )
@@ -57,6 +59,40 @@ def test_a_label_that_was_taken_back_has_taught_all_the_same(filled, correct, re
     teach(filled)
     reviewing(filled).undo("ana")
     assert eligible(filled) == {"c"}
+
+
+USED = {"unlabelled": {"cases": 1, "used": True, "difference": [-0.1, -0.2, -0.05]}}
+
+
+def test_no_patient_who_taught_without_a_label(filled, draft):
+    filled.cases.upsert([draft("b2", group="patient of b")])
+    teach(filled, metrics=USED, lineage={"believed": [4]})
+    assert eligible(filled) == {"c"}
+    with pytest.raises(AuditDrawOutdated):
+        filled.audit_sets.redraw(["patient of b"], number=0, refresh=False, event=EVENT)
+
+
+def test_nobody_where_a_version_or_a_round_does_not_say_whom_it_believed(filled):
+    wish = Round(actor="ana", since_seq=0, through_seq=1, version=1, options={"unlabelled": True})
+    begun = filled.rounds.begin(wish)
+    assert eligible(filled) == set()
+    filled.rounds.end(begun.id, RoundState.CANCELLED, Message("error.cancelled"))
+    assert eligible(filled) == {"a", "b", "c"}
+    teach(filled, metrics=USED)
+    assert eligible(filled) == set()
+
+
+def test_tried_is_not_taught(filled):
+    tried = {"unlabelled": {**USED["unlabelled"], "used": False}}
+    teach(filled, metrics=tried, lineage={"believed": []})
+    assert eligible(filled) == {"b", "c"}
+
+
+def test_no_patient_who_shares_a_picture_with_another(filled, draft):
+    same = replace(draft("d"), images=draft("b").images)
+    of_one = replace(draft("c2", group="patient of c"), images=draft("c").images)
+    filled.cases.upsert([same, of_one])
+    assert eligible(filled) == {"a", "c"}
 
 
 def test_no_patient_who_was_read_with_an_opinion(filled, correct, reviewing):

@@ -211,7 +211,7 @@ def furnish(
         propagating=Propagating(cases=cases, events=events, likeness=likeness),
         exporting=Exporting(cases=cases, events=events, folder=folder),
         auditing=_auditing(store, trainer),
-        insights=_insights(store, trainer, learning),
+        insights=_insights(store, trainer, learning, gating),
         import_source=_importer(importing, lambda: _join_modalities(store, features)),
         describe_model=features.describe,
         close=store.close,
@@ -280,12 +280,14 @@ def _auditing(store: Store, trainer: Trainer) -> Auditing:
     )
 
 
-def _insights(store: Store, trainer: Trainer, learning: Learning) -> LoopInsights:
+def _insights(
+    store: Store, trainer: Trainer, learning: Learning, gating: Gating
+) -> LoopInsights:
     from mmreview.services.insights import LoopInsights
 
     return LoopInsights(
         cases=store.cases, events=store.events, versions=store.versions, trainer=trainer,
-        learning=learning, folder=store.folder,
+        learning=learning, gating=gating, folder=store.folder,
     )
 
 

@@ -34,6 +34,7 @@ from mmreview.domain.ports import CaseStore, EventStore, Trainer, VersionStore
 from mmreview.domain.progress import Progress
 from mmreview.domain.reads import Stage
 from mmreview.domain.versions import Version
+from mmreview.services.gating import Gating
 from mmreview.services.learning import Learning
 from mmreview.services.repeats import Repeats
 from mmreview.services.standing_in import loaded
@@ -61,6 +62,7 @@ class LoopInsights:
         versions: VersionStore,
         trainer: Trainer,
         learning: Learning,
+        gating: Gating,
         folder: Path,
     ) -> None:
         self._cases = cases
@@ -68,6 +70,7 @@ class LoopInsights:
         self._versions = versions
         self._trainer = trainer
         self._learning = learning
+        self._gating = gating
         self._folder = folder
         self._walk = TrailWalk()
         self._said: dict[int, dict[int, bytes]] = {}
@@ -186,7 +189,7 @@ class LoopInsights:
     def _attempt(
         self, version: Version, spent: Sequence[int], again: Mapping[str, Any] | None
     ) -> Attempt:
-        gate, audit = version.gate, again or _audit_of(version)
+        gate, audit = version.gate, again or self._audit_of(version)
         fused = (audit.get("auroc") or {}).get("fused")
         band = audit.get("ece_perfect")
         return Attempt(
@@ -206,6 +209,12 @@ class LoopInsights:
             difference=gate.get("log_loss_difference"),
             bounds=_bounds(gate),
         )
+
+    def _audit_of(self, version: Version) -> Mapping[str, Any]:
+        """What the card says of the audit cases, if today's set was asked: figures of two sets do
+        not compare."""
+        asked = (version.gate.get("report") or {}).get("audit_set", 0)
+        return _carded(version) if asked == self._gating.audit_set() else {}
 
     # --- what readers changed -------------------------------------------------------------------
 
@@ -352,7 +361,7 @@ def _bounds(gate: Mapping[str, Any]) -> tuple[float, float] | None:
     return None
 
 
-def _audit_of(version: Version) -> Mapping[str, Any]:
+def _carded(version: Version) -> Mapping[str, Any]:
     """What the card says of the audit cases; a version from before it said so may have its means
     from there."""
     metrics = version.metrics

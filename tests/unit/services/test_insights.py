@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mmreview.domain.audit_sets import AUDIT_SET
 from mmreview.domain.cases import Partition
 from mmreview.domain.errors import MmreviewError, TooFewToCompare
 from mmreview.domain.findings import State
 from mmreview.domain.reads import Correction, Event, EventKind, Stage, canonical_json
 from mmreview.services.trail_walk import TrailWalk, share
 from mmreview.store.engine import create_store
-from tests.fakes import SCHEMA, FakeOpener, draft
+from tests.fakes import SCHEMA, FakeOpener, FakeTrainer, draft
 
 
 def finish(work):
@@ -288,6 +289,36 @@ def test_versions_are_measured_on_todays_audit_cases_once(tmp_path):
         correct(desk, 8, "Fracture", State.PRESENT)
         finish(desk.insights.collect())
         assert asked == [(3, [1]), (3, [2]), (3, [1, 2])], "again with other audit labels only"
+
+
+def test_figures_of_two_audit_sets_never_stand_in_one_curve(tmp_path):
+    then = {"auroc": {"fused": [0.6, 0.5, 0.7]}, "cases": 9, "ece": 0.1}
+
+    def train(desk, audit_set, **report):
+        real = FakeTrainer.train
+
+        def judged(request):
+            result = yield from real(desk.learning._trainer, request)
+            gate = replace(result.gate, report={"audit_set": audit_set, **report})
+            return replace(result, gate=gate, metrics={**result.metrics, "audit": then})
+
+        desk.learning._trainer.train = judged
+        finish(desk.learning.train(actor="Ada"))
+
+    with desk_of(tmp_path / "p.mmreview", train=6, audit=3) as desk:
+        train(desk, 0)
+        desk.preferences.set(AUDIT_SET, 1)
+        train(desk, 1)
+        desk.learning._trainer.audit = none_answers
+        one, two = finish(desk.insights.collect()).attempts
+        assert (one.auroc, one.audit_cases) == (None, 0)
+        assert (two.auroc, two.audit_cases) == ((0.6, 0.5, 0.7), 9)
+
+
+def none_answers(table, *, findings, versions):
+    """As a trainer of other encoders does."""
+    yield from ()
+    return {}
 
 
 # --- the control arm ----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmreview import paths
 from mmreview.domain.errors import MmreviewError, ProjectLocked
 from mmreview.translation import language as chosen_language
 from mmreview.translation import set_language
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mmreview.domain.simulations import Simulation
     from mmreview.services.desk import ProjectInfo
     from mmreview.ui.main_window import MainWindow
+    from mmreview.ui.rehearsal import Rehearsal
 
 #: How long a picture waits for the case to be drawn before it is taken as it is.
 _SETTLE_SECONDS = 120.0
@@ -175,6 +177,24 @@ def screenshot(project: Path | None, out: Path, *, size: str, theme: str) -> Non
         raise MmreviewError(problem.code, **problem.params)
 
 
+def rehearsal(*, reader: str, folder: Path) -> Rehearsal:
+    """The window for ``--smoke``, not shown yet: on the display that there is, else offscreen.
+    What Qt remembers goes into ``folder``.
+
+    Raises:
+        MmreviewError: Qt cannot be loaded.
+    """
+    if not has_display() or missing_for_display():
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    application = _application()
+    from mmreview.settings import Settings
+    from mmreview.ui.rehearsal import Rehearsal
+
+    _keep_qt_settings(folder)
+    settings = Settings(reader=reader, automatic=False)
+    return Rehearsal(application, _window(settings, theme="", remember=False))
+
+
 def _settle(application: QApplication, window: MainWindow) -> None:
     deadline = time.monotonic() + _SETTLE_SECONDS
     while not window.is_settled and time.monotonic() < deadline:
@@ -206,7 +226,17 @@ def _application() -> QApplication:
     application = QApplication(sys.argv[:1])
     application.setApplicationName("mmreview")
     application.setDesktopFileName("mmreview")
+    _keep_qt_settings(paths.settings_file().parent)
     return application
+
+
+def _keep_qt_settings(folder: Path) -> None:
+    """Qt's file dialog remembers the folders it showed; they belong beside our settings. (Windows
+    has its registry, macOS a dialog of its own.)"""
+    from PySide6.QtCore import QSettings
+
+    native, user = QSettings.Format.NativeFormat, QSettings.Scope.UserScope
+    QSettings.setPath(native, user, str(folder))
 
 
 def _window(settings: Any, *, theme: str, remember: bool = True) -> MainWindow:

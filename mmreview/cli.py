@@ -15,6 +15,7 @@ from mmreview import __version__, paths
 from mmreview.command import VerbOrProject, acting_reader, command_console, opened_desk
 from mmreview.console import (
     DONE_WITH_PROBLEMS,
+    REFUSED,
     Console,
     prepare_streams,
     sentence,
@@ -54,15 +55,22 @@ def root(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Run the whole main job in a temporary project.")
     ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Keep what --smoke finds in this folder.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="--smoke prints JSON anyhow.")] = False,
 ) -> None:
     """Review cases of images and reports. For research and annotation use, not for diagnosis."""
     if version:
         print(f"mmreview {__version__}")
     elif smoke:
-        from mmreview.mainjob import smoke as run_smoke
+        from mmreview.smoke import smoke as run_smoke
 
         with command_console(as_json=True) as console:
-            console.result(run_smoke(console), "")
+            found = run_smoke(console, out=out)
+            console.result(found, "")
+            if not found["ok"]:
+                raise typer.Exit(REFUSED)
 
 
 @cli.command("open", hidden=True)

@@ -1,15 +1,13 @@
 """The whole main job without a person: import, encode, fit, predict, correct, fine-tune, picture.
 
-``mmreview demo --headless`` runs it on the synthetic project it makes, ``mmreview --smoke`` in a
-temporary one. Both go through the same services as the window. The reader of this job is
-simulated: it answers from the synthetic truth.
+``mmreview demo --headless`` runs it on the synthetic project it makes, through the same services as
+the window. The reader of this job is simulated: it answers from the synthetic truth.
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +16,6 @@ from typing import Any
 
 from mmreview.console import Console
 from mmreview.domain.cases import Case, Partition, WorklistFilter, WorklistSort
-from mmreview.domain.errors import MmreviewError
 from mmreview.domain.findings import State
 from mmreview.domain.reads import Correction
 from mmreview.reporting import prediction_object
@@ -69,7 +66,7 @@ def _work(console: Console, desk: Desk, steps: _Steps) -> dict[str, Any]:
     with steps.step("predict"):
         predictions = [prediction_object(p) for p in desk.predicting.predict_all()]
     with steps.step("correct"):
-        corrections = _correct_some(desk)
+        corrections = correct_some(desk, reader=READER)
     with steps.step("fine-tune"):
         version = console.run(desk.learning.train(actor=READER))
         console.run(desk.predicting.score_all())
@@ -89,7 +86,7 @@ def _work(console: Console, desk: Desk, steps: _Steps) -> dict[str, Any]:
     }
 
 
-def _correct_some(desk: Desk) -> int:
+def correct_some(desk: Desk, *, reader: str) -> int:
     """Read the first unread cases of the queue as the synthetic truth would."""
     made, read = 0, 0
     for key in desk.cases.worklist_keys(WorklistFilter(unread=True), WorklistSort.PRIORITY):
@@ -99,10 +96,10 @@ def _correct_some(desk: Desk) -> int:
         for finding, present in case.metadata.get("truth", {}).get("findings", {}).items():
             state = State.PRESENT if present else State.ABSENT
             desk.reviewing.correct(
-                Correction(case_key=key, finding=finding, state=state, reader=READER)
+                Correction(case_key=key, finding=finding, state=state, reader=reader)
             )
             made += 1
-        desk.reviewing.commit_read(key, reader=READER)
+        desk.reviewing.commit_read(key, reader=reader)
         read += 1
         if read == _CORRECTED_CASES:
             break
@@ -112,35 +109,6 @@ def _correct_some(desk: Desk) -> int:
 def key_has_labels(desk: Desk, case: Case) -> bool:
     """True when the import (or a reader) already said something of the case."""
     return bool(desk.cases.states(case.key))
-
-
-def smoke(console: Console) -> dict[str, Any]:
-    """Run the job in a temporary project, then reopen, export and verify it.
-
-    Raises:
-        MmreviewError: ``error.smoke_failed`` names the step that went wrong.
-    """
-    from mmreview.compose import ProjectOpener
-
-    steps = _Steps()
-    with tempfile.TemporaryDirectory(prefix="mmreview-smoke-") as scratch:
-        folder = Path(scratch) / "smoke.mmreview"
-        payload = headless_demo(console, folder, cases=40, seed=0)
-        with steps.step("reopen"):
-            desk = ProjectOpener().open(folder)
-        try:
-            with steps.step("export"):
-                out = Path(scratch) / "labels.jsonl"
-                payload["exported"] = console.run(desk.exporting.export(out, format="jsonl"))
-            with steps.step("verify"):
-                problems = console.run(desk.auditing.verify())
-        finally:
-            desk.close()
-        if problems or not Path(payload["picture"]).stat().st_size:
-            raise MmreviewError("error.smoke_failed", step="verify", count=len(problems))
-    payload["steps"] += steps.done
-    payload["seconds"] = round(sum(step["seconds"] for step in payload["steps"]), 3)
-    return payload
 
 
 def summary(payload: dict[str, Any]) -> str:

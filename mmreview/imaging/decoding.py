@@ -29,7 +29,7 @@ MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 256 * 1024 * 1024
 
 #: What may be opened. Pillow knows more, some of it programs (EPS starts Ghostscript).
-_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "PPM")
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "PPM")
 
 #: EXIF orientations that swap width and height.
 _SIDEWAYS = (5, 6, 7, 8)
@@ -120,7 +120,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         # A filter that stays is safe with threads, catch_warnings is not.
         warnings.filterwarnings("ignore", module=r"PIL\.")
         try:
-            image = Image.open(file, formats=_FORMATS)
+            image = Image.open(file, formats=FORMATS)
             pixels = image.size[0] * image.size[1]
         except UnidentifiedImageError as error:
             raise ImageUnreadable("image.not_an_image", path=str(path)) from error

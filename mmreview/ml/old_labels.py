@@ -48,7 +48,7 @@ def change_on_old_labels(
     if not len(rows):
         return {}
     truth = truth[rows]
-    before = unseen(ancestor, samples.take(rows))
+    before = unseen(ancestor, samples, rows)
     after = fitted.held_out.probabilities["fused"][rows]
     _, patient = np.unique(samples.groups[rows], return_inverse=True)
     strata = fitted.folds[rows]

@@ -73,12 +73,14 @@ class Recipe:
 @dataclass(frozen=True)
 class Ancestor:
     """What a parent gives to a warm start: its models (all rows, then folds) with columns in the
-    order of today's findings, and the fold that each case had. ``untouched`` (findings,) are those
-    that keep its calibration and fusion (``carrying``); None: none do."""
+    order of today's findings, the fold that each case had, and the share of today's labels that
+    ``changed`` since (new ones too). ``untouched`` (findings,) are those that keep its calibration
+    and fusion (``carrying``); None: none do."""
 
     models: tuple[Model, ...]
     fold_of: Mapping[int, int]
     untouched: Bools | None = None
+    changed: float = 1.0
 
     def carries(self, heads: Mapping[str, HeadFit], models: int) -> Bools | None:
         """Those of the findings that keep what they had, if there are as many ``models`` and these
@@ -204,7 +206,7 @@ def _fit_head(
         start = None if start is None else [narrowed_head(head, columns) for head in start]
     found = yield from fit_head(
         lesson, seed=recipe.seed, spread=spread, freedom=recipe.plan.freedom, start=start,
-        shelf=shelf,
+        changed=1.0 if ancestor is None else ancestor.changed, shelf=shelf,
     )
     return found if columns is None else widened(found, columns)
 

@@ -29,7 +29,7 @@ from mmreview.ml import device as devices
 from mmreview.ml import evaluation
 from mmreview.ml.bundle import Bundle
 from mmreview.ml.carrying import carries, untouched
-from mmreview.ml.champion import Champion, champion_of, judged, unseen
+from mmreview.ml.champion import Champion, champion_of, changed_share, judged, unseen
 from mmreview.ml.control_arm import Arms, control_arm, rows_among
 from mmreview.ml.encoders.card import PARTS
 from mmreview.ml.exclusive import Group
@@ -406,7 +406,8 @@ def _ancestor(
     """What the parent gives to the fit, and the findings that keep more of it."""
     if parent is None:
         return None
-    ancestor, known = parent.ancestor, request.parent_table
+    known = request.parent_table
+    ancestor = replace(parent.ancestor, changed=changed_share(samples, known))
     if known is None or request.fusion == AUTO or not carries(parent.bundle.card, recipe):
         return ancestor
     return replace(ancestor, untouched=untouched(samples, known, ancestor.fold_of))

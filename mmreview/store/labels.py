@@ -7,6 +7,7 @@ undo that took it back, the table can be had as it was after any event of the pa
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import sqlite3
@@ -139,6 +140,9 @@ _METADATA = Query(
 )
 #: Whether an import has found clinical values: only then is metadata looked through.
 _HAS_CLINICAL = Query(select(preferences.c.value).where(preferences.c.name == CLINICAL))
+#: What metadata came to, by its digest; 200 bytes each.
+_clinical_known: dict[bytes, tuple[str, ...]] = {}
+_MOST_KNOWN = 200_000
 _IMAGES = Query(
     select(images.c.case_key, images.c.sha256)
     .where(images.c.case_key.in_(_WANTED))
@@ -289,5 +293,16 @@ def _case_columns(connection: sqlite3.Connection, keys: list[int]) -> _CaseColum
 
 
 def _clinical(metadata: str) -> tuple[str, ...]:
-    values = read_values(json.loads(metadata)).values if len(metadata) > 2 else {}
-    return (values_sha256(values),) if values else ()
+    """What stands for the values in a case's metadata. Looking them up takes long, and every round
+    asks again."""
+    if len(metadata) <= 2:
+        return ()
+    known_by = hashlib.blake2b(metadata.encode(), digest_size=16).digest()
+    found = _clinical_known.get(known_by)
+    if found is None:
+        values = read_values(json.loads(metadata)).values
+        found = (values_sha256(values),) if values else ()
+        if len(_clinical_known) >= _MOST_KNOWN:
+            _clinical_known.clear()
+        _clinical_known[known_by] = found
+    return found

@@ -5,8 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mmreview.domain.cases import Partition
 from mmreview.domain.gates import GateRules
 from mmreview.domain.ports import GateTerms, Rival
+from mmreview.ml.champion import changed_share
+from mmreview.ml.samples import gather
 
 
 @pytest.fixture
@@ -59,3 +62,23 @@ def test_imported_labels_judge_unless_they_are_called_weak(three):
     some_read = judged(three, table=table, rules=weak, number=5)
     assert (some_read.basis, some_read.cases) == ("audit", 30)
     assert some_read.report["read"] == 30
+
+
+def test_the_share_of_labels_that_a_parent_has_not_learned(make_world):
+    world = make_world(cases=40, findings=3)
+    before, after = world.truth.copy(), world.truth.copy()
+    before[0, 0] = np.nan  # labelled since
+    after[1, 1] = 1 - after[1, 1]  # changed since
+    after[2, 2] = np.nan  # withdrawn since: no label today
+    known = world.table(targets=before, rows=np.arange(30))
+    working = gather(world.features, world.table(targets=after), Partition.TRAIN)
+    while True:
+        try:
+            next(working)
+        except StopIteration as done:
+            samples = done.value
+            break
+    assert changed_share(samples, known) == pytest.approx((10 * 3 + 2) / (40 * 3 - 1))
+    assert changed_share(samples, world.table(targets=after)) == 0.0
+    assert changed_share(samples, world.table(rows=np.arange(0))) == 1.0
+    assert changed_share(samples, None) == 1.0

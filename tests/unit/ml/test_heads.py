@@ -178,3 +178,48 @@ def test_uncertain_labels_alone_teach_nothing(lesson):
     fitted, _ = run(fit_head(nothing, seed=0, spread=1.0))
     assert not fitted.heads[0].taught.any()
     assert np.isnan(fitted.held_out).all()
+
+
+@pytest.fixture
+def many_rows():
+    """2,400 cases, from which a warm start need not be followed to its end."""
+    rng = np.random.default_rng(1)
+    features = rng.standard_normal((2400, 40)).astype(np.float32)
+    logits = features[:, :3] @ rng.standard_normal((3, 2)) - 1
+    return Lesson(
+        features=features, present=np.ones(2400, bool),
+        targets=(rng.random((2400, 2)) < 1 / (1 + np.exp(-logits))).astype(np.float32),
+        weights=np.ones((2400, 2), np.float32),
+        folds=(np.arange(2400) % 3).astype(np.int8), fold_count=3,
+    )
+
+
+def corrected(lesson, seed):
+    """20 labels set otherwise."""
+    targets, rows = lesson.targets.copy(), np.random.default_rng(seed).choice(2400, 20)
+    targets[rows, 0] = 1 - targets[rows, 0]
+    return replace(lesson, targets=targets)
+
+
+def test_few_steps_a_round_do_not_fall_behind(many_rows, monkeypatch):
+    """A round on many rows ends after few steps; what it leaves is made up for by later ones."""
+    monkeypatch.setattr("mmreview.ml.heads._PASSES", 2400)  # one step
+    lesson, start = many_rows, run(fit_head(many_rows, seed=0, spread=1.0))[0].heads
+    for seed in range(4):
+        lesson = corrected(lesson, seed)
+        found, losses = run(fit_head(lesson, seed=0, spread=1.0, start=start, changed=0.01))
+        assert len(losses) <= 2
+        start = found.heads
+    end, _ = run(fit_head(lesson, seed=0, spread=1.0))
+    moved = end.held_out - run(fit_head(many_rows, seed=0, spread=1.0))[0].held_out
+    assert np.std(found.held_out - end.held_out) < 0.2 * np.std(moved)
+
+
+def test_where_most_labels_are_new_a_round_goes_to_the_end(many_rows, monkeypatch):
+    monkeypatch.setattr("mmreview.ml.heads._PASSES", 2400)
+    mirrored = replace(many_rows, targets=1 - many_rows.targets)
+    start = run(fit_head(mirrored, seed=0, spread=1.0))[0].heads
+    end, _ = run(fit_head(many_rows, seed=0, spread=1.0))
+    found, losses = run(fit_head(many_rows, seed=0, spread=1.0, start=start, changed=1.0))
+    assert len(losses) > 2
+    assert np.std(found.held_out - end.held_out) < 0.03 * np.std(end.held_out)

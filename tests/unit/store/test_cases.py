@@ -199,6 +199,9 @@ def test_clinical_values_have_hashes_once_an_import_has_found_some(store, draft)
     assert len(own) == 1
     assert store.cases.contents([1, 2]).hashes["clinical"] == (own, ())
     assert store.cases.label_table().hashes["clinical"] == (own,)
+    store.cases.upsert([draft("a", mark="new", metadata={"age": "046Y"}, labels={"Edema": P})])
+    assert store.cases.label_table().hashes["clinical"] == (store.cases.get(1).hashes("clinical"),)
+    assert store.cases.label_table().hashes["clinical"] != (own,)
 
 
 def test_the_label_table_knows_the_uncertain_and_the_confirmed(filled, correct):

@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
@@ -18,9 +19,19 @@ from types import TracebackType
 from mmreview import __version__, crashes, paths
 
 _BYTES, _FILES = 1_000_000, 3
+_LINE = "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"
 _log = logging.getLogger("mmreview")
 _on_crash: list[Callable[[Path], None]] = []
 _told: set[str] = set()
+
+
+class _LogFile(RotatingFileHandler):
+    """Several programs may log into it at once; their numbers stand in the lines."""
+
+    def doRollover(self) -> None:
+        """Windows renames no file that another program has open: go on in it then."""
+        with suppress(OSError):
+            super().doRollover()
 
 
 def start(folder: Path | None = None) -> Path | None:
@@ -34,12 +45,12 @@ def start(folder: Path | None = None) -> Path | None:
     path = (folder or paths.logs_folder()) / "mmreview.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(
+        handler = _LogFile(
             path, maxBytes=_BYTES, backupCount=_FILES - 1, encoding="utf-8", delay=True
         )
     except OSError:
         return None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(logging.Formatter(_LINE))
     _log.addHandler(handler)
     _log.setLevel(logging.INFO)
     _log.propagate = False

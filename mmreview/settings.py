@@ -2,6 +2,9 @@
 
 A frozen value, loaded leniently (a damaged file or an unknown field costs a default, never a
 start) and saved atomically. The window reads it once and replaces it as things change.
+
+Versions share the file. What another version wrote is kept: ``save`` carries over the fields that
+this one does not know. So a field never changes what its name or kind means; that takes a new name.
 """
 
 from __future__ import annotations
@@ -75,16 +78,7 @@ class Settings:
 
 def load(path: Path | None = None) -> Settings:
     """The saved settings; what cannot be read falls back to its default."""
-    path = path or paths.settings_file()
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Settings()
-    except (OSError, ValueError) as error:
-        _log.warning("settings unreadable: %s", type(error).__name__)
-        return Settings()
-    if not isinstance(found, dict):
-        return Settings()
+    found = _read(path or paths.settings_file())
     default = Settings()
     usable = {
         f.name: _fitting(found[f.name], getattr(default, f.name))
@@ -92,6 +86,18 @@ def load(path: Path | None = None) -> Settings:
         if f.name in found
     }
     return replace(default, **usable)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What the file says; nothing where it is missing or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        _log.warning("settings unreadable: %s", type(error).__name__)
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _fitting(value: Any, default: Any) -> Any:
@@ -114,11 +120,13 @@ def save(settings: Settings, path: Path | None = None) -> None:
     """
     path = path or paths.settings_file()
     path.parent.mkdir(parents=True, exist_ok=True)
+    ours = asdict(settings)
+    others = {name: value for name, value in _read(path).items() if name not in ours}
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("w", encoding="utf-8") as file:
             # ASCII, because a path may hold bytes that are no character.
-            json.dump(asdict(settings), file, indent=1)
+            json.dump({**ours, **others}, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

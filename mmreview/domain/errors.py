@@ -59,7 +59,8 @@ class ProjectReadOnly(MmreviewError):
 
 
 class ProjectTooNew(MmreviewError):
-    """The project's database was written by a newer mmreview."""
+    """The project's database was written by a newer mmreview (``wrote``, where it is known) than
+    this one (``here``)."""
 
     code = "error.project_too_new"
 

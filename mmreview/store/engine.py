@@ -14,12 +14,13 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
 
+from mmreview import __version__
 from mmreview.domain.errors import (
     MmreviewError,
     ProjectDamaged,
@@ -59,6 +60,9 @@ _APPLICATION_ID = 0x6D6D7276
 
 #: What the system says when it is room that is missing, not permission.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+#: The preference that names the program which gave the database its shape.
+_PROGRAM = "program"
 
 #: Who signs the event that makes a project.
 _SYSTEM = "mmreview"
@@ -141,7 +145,7 @@ def open_store(path: Path, *, read_only: bool = False) -> Store:
         with _as_damage(folder):
             revision = _revision(folder, read_only=read_only)
             if revision not in migrations.REVISIONS:
-                raise ProjectTooNew(path=str(path), revision=revision)
+                raise _too_new(folder, revision)
             if revision != migrations.HEAD:
                 _bring_up_to_date(folder, revision, read_only=read_only)
             return Store(folder, lock=lock)
@@ -207,6 +211,7 @@ def _build(folder: Path, schema: FindingSchema) -> None:
             payload={"schema": schema.name, "findings": list(schema.names)},
         )
         append_event(connection, created)
+        _note_program(connection)
         connection.execute("COMMIT")
     unfinished.replace(database_file(folder))
     _make_durable(folder)
@@ -258,10 +263,36 @@ def _bring_up_to_date(folder: Path, revision: str, *, read_only: bool) -> None:
     try:
         back_up_before_migration(database_file(folder), revision)
         migrations.upgrade(database_file(folder))
+        with closing(sqlite3.connect(database_file(folder), isolation_level=None)) as connection:
+            _note_program(connection)
     except MmreviewError:
         raise
     except (OSError, sqlite3.Error, DBAPIError) as error:
         raise WriteFailed(detail=str(error)) from error
+
+
+def _note_program(connection: sqlite3.Connection) -> None:
+    """Which program gave the database its shape: an older one names it when it refuses."""
+    note = {"revision": migrations.HEAD, "version": __version__}
+    connection.execute(
+        "INSERT INTO preferences (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (_PROGRAM, canonical_json(note)),
+    )
+
+
+def _too_new(folder: Path, revision: str) -> ProjectTooNew:
+    """Names the program to install, where the newer one left its name."""
+    params = {"path": str(folder), "revision": revision, "here": __version__}
+    with suppress(sqlite3.Error, ValueError, TypeError, KeyError):
+        with closing(sqlite3.connect(readable_uri(folder), uri=True)) as connection:
+            [text] = connection.execute(
+                "SELECT value FROM preferences WHERE name = ?", (_PROGRAM,)
+            ).fetchone()
+        note = json.loads(text)
+        if note["revision"] == revision:
+            return ProjectTooNew(**params, wrote=str(note["version"]))
+    return ProjectTooNew("error.project_too_new_unnamed", **params)
 
 
 def _schema_to_json(schema: FindingSchema) -> str:

@@ -1,12 +1,14 @@
 """What happens between the acts: a key too early, a case out of date, a drop, a round cut short."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QListView, QSpinBox, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QListView, QSpinBox, QWidget
 
 from mmreview.domain.cases import Partition
 from mmreview.domain.errors import WriteFailed
@@ -347,3 +349,19 @@ def test_the_manual_opens_beside_the_case_and_closes(window):
     assert manual.isVisible()
     QTest.keyClick(manual, Qt.Key.Key_Escape)
     assert not manual.isVisible()
+
+
+# --- a project of a newer program -----------------------------------------------------------------
+
+
+def test_a_newer_project_is_refused_in_words(make_window, project):
+    with closing(sqlite3.connect(project / "project.sqlite")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    window = make_window()
+    window.open_project(project)
+    assert window.session is None
+    assert window.welcome.banner.isVisible()
+    said = " ".join(words(part) for part in window.welcome.banner.findChildren(QWidget))
+    texts = said + " ".join(label.text() for label in window.welcome.banner.findChildren(QLabel))
+    assert "newer mmreview" in texts
+    assert "Nothing was changed" in texts

@@ -38,3 +38,16 @@ def test_recent_projects_are_newest_first_once_each_and_forgettable():
     assert settings.recent == ("a", "b")
     gone = settings.without_project("a")
     assert (gone.recent, gone.last_project) == (("b",), "")
+
+
+def test_what_another_version_wrote_is_kept(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({"theme": "light", "wall_colour": "grey", "panels": {"a": [1]}}))
+    found = load(path)
+    assert found.theme == "light"
+    save(replace(found, theme="dark"), path)
+    kept = json.loads(path.read_text())
+    assert (kept["theme"], kept["wall_colour"], kept["panels"]) == ("dark", "grey", {"a": [1]})
+    old = {name: kept[name] for name in ("theme", "reader", "recent")}  # an older version's
+    path.write_text(json.dumps(old))
+    assert load(path) == replace(found, theme="dark")

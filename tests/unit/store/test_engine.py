@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from mmreview import __version__
 from mmreview.domain.cases import WorklistFilter, WorklistSort
 from mmreview.domain.errors import (
     ProjectDamaged,
@@ -30,11 +31,12 @@ from mmreview.domain.errors import (
 from mmreview.domain.findings import State
 from mmreview.domain.predictions import CaseScore
 from mmreview.domain.reads import EventKind, NewEvent
-from mmreview.store import migrations
+from mmreview.store import engine, migrations
 from mmreview.store.audit import verify_trail
 from mmreview.store.database import ProjectClosed
 from mmreview.store.engine import create_store, open_store
 from mmreview.store.tables import metadata
+from mmreview.translation import tr
 
 ROOT = Path(__file__).parents[3]
 
@@ -292,9 +294,27 @@ def test_a_newer_project_is_refused_untouched(store):
     edit(store.folder, "UPDATE alembic_version SET version_num = '9999'")
     before = database(store.folder).read_bytes()
     for read_only in (False, True):
-        with pytest.raises(ProjectTooNew):
+        with pytest.raises(ProjectTooNew) as refused:
             open_store(store.folder, read_only=read_only)
+        assert refused.value.code == "error.project_too_new_unnamed"  # the note is of another one
+        assert refused.value.params["here"] == __version__
     assert database(store.folder).read_bytes() == before
+
+
+def test_a_newer_project_names_the_program_that_opens_it(filled, next_revision, monkeypatch):
+    """A newer program brings it up to date and says so in it; this one refuses it by name."""
+    filled.close()
+    with monkeypatch.context() as newer:
+        newer.setattr(engine, "__version__", "7.3.1")
+        next_revision(["op.execute('CREATE TABLE extra (id INTEGER)')"])
+        open_store(filled.folder).close()
+    monkeypatch.setattr(migrations, "REVISIONS", migrations.REVISIONS[:-1])
+    with pytest.raises(ProjectTooNew) as refused:
+        open_store(filled.folder)
+    said = tr(refused.value.code, **refused.value.params)
+    assert "mmreview 7.3.1" in said
+    assert f"mmreview {__version__}" in said
+    assert "Install" in said
 
 
 @pytest.fixture

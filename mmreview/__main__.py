@@ -15,6 +15,7 @@ from pathlib import Path
 def main() -> None:
     """Open the window at once if that is all that is asked, else let ``cli`` read the words."""
     _give_streams()
+    _free_children()
     words = sys.argv[1:]
     if not words or (len(words) == 1 and (Path(words[0]) / "project.sqlite").exists()):
         from mmreview import app
@@ -34,6 +35,17 @@ def _give_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def _free_children() -> None:
+    """A frozen program on Linux finds its libraries by a variable that other programs (a file
+    manager that we open) would inherit; the loader has read it already."""
+    if getattr(sys, "frozen", False) and "LD_LIBRARY_PATH" in os.environ:
+        before = os.environ.pop("LD_LIBRARY_PATH_ORIG", "")
+        if before:
+            os.environ["LD_LIBRARY_PATH"] = before
+        else:
+            del os.environ["LD_LIBRARY_PATH"]
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InstallationState:
-    """What ``check`` found. Names are relative to the program's folder, with slashes."""
+    """What ``check`` found. Names are relative to the program's folder, with slashes; ``bytes``
+    are those of different contents, as they lie on the disk."""
 
     origin: Origin
     folder: str
@@ -135,7 +136,9 @@ def checking(folder: Path | None = None) -> Generator[Progress, None, Installati
         return InstallationState(Origin.UNLISTED, str(folder))
     found = dict(_files(folder))
     found.pop(MANIFEST.as_posix(), None)
-    total = sum(int(entry["bytes"]) for entry in listed.values())
+    # A library that several links lead to is one on the disk, and is read once.
+    sizes = {str(entry["sha256"]): int(entry["bytes"]) for entry in listed.values()}
+    total = sum(sizes.values())
     changed: list[str] = []
     known: dict[tuple[int, int], str] = {}
     done = 0
@@ -149,7 +152,7 @@ def checking(folder: Path | None = None) -> Generator[Progress, None, Installati
                     changed.append(name)
                 break
             yield Progress(_STAGE, (done + read) >> 20, total >> 20)
-        done += int(listed[name]["bytes"])
+        done += sizes.pop(str(listed[name]["sha256"]), 0)
     unexpected = [
         name for name in sorted(found.keys() - listed.keys()) if not _INSTALLERS_OWN.fullmatch(name)
     ]

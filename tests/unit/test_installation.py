@@ -36,6 +36,7 @@ def test_what_was_just_built_is_whole(whole):
     assert (state.origin, state.flavour, state.version) == (Origin.FROZEN, "cpu", __version__)
     assert state.files == len(json.loads((whole / MANIFEST).read_text("utf-8"))["files"])
     assert installation.flavour(whole) == "cpu"
+    assert 9 << 20 < state.bytes < 10 << 20  # what links lead to is there once
 
 
 def test_the_same_program_gives_the_same_manifest(whole):

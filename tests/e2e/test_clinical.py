@@ -3,17 +3,8 @@
 import json
 
 import pytest
-from typer.testing import CliRunner
 
-from mmreview.cli import cli
-
-
-def mmreview(*words):
-    """(exit code, stdout, stderr) of one command."""
-    found = CliRunner().invoke(cli, [str(word) for word in words])
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found.exit_code, found.stdout, found.stderr
+from tests.program import run as mmreview
 
 
 def rows(*, values):

@@ -6,29 +6,12 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from mmreview.cli import cli
 from mmreview.compose import ProjectOpener
-
-
-def run(*words):
-    """(exit code, stdout, stderr) of one command."""
-    found = CliRunner().invoke(cli, [str(word) for word in words])
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found.exit_code, found.stdout, found.stderr
-
-
-def said(*words):
-    """The JSON that a command printed, having ended well."""
-    code, out, err = run(*words, "--json")
-    assert code == 0, err
-    return json.loads(out)
+from tests.program import COMMAND, run, said, sources_only
 
 
 def test_a_case_is_corrected_and_the_trail_holds(demo):
@@ -291,6 +274,7 @@ def test_verify_names_each_problem_once(bare):
     assert err.count("correction 3") == 1
 
 
+@sources_only
 def test_an_unexpected_error_is_a_refusal_without_patient_text(bare, tmp_path, monkeypatch):
     monkeypatch.setattr("mmreview.paths.logs_folder", lambda: tmp_path / "logs")
 
@@ -312,7 +296,7 @@ def test_an_unexpected_error_is_a_refusal_without_patient_text(bare, tmp_path, m
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_output_is_utf8_for_programs_whatever_the_terminal_lacks(bare, encoding):
     words = ["correct", str(bare), "a", "Edema", "absent", "--reader", "Löve 王"]
-    program = [sys.executable, "-m", "mmreview", *words]
+    program = [*COMMAND, *words]
     surroundings = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     done = subprocess.run(program, env=surroundings, capture_output=True, check=True)
     assert "Löve 王" in done.stdout.decode()

@@ -12,21 +12,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from mmreview.cli import cli
 from mmreview.compose import ProjectOpener
 from mmreview.services.learning import TrainingOptions
 from mmreview.translation import tr
+from tests.program import run
 
 ROOT = Path(__file__).parents[2]
-
-
-def run(*words):
-    found = CliRunner().invoke(cli, [str(word) for word in words])
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found.exit_code, found.stdout, found.stderr
 
 
 def roles(project):

@@ -4,9 +4,8 @@ import json
 import math
 
 import pytest
-from typer.testing import CliRunner
 
-from mmreview.cli import cli
+from tests.program import run, said
 
 SCHEMA = """
 name: chest
@@ -20,19 +19,6 @@ WORDS = {
     "COVID-19": "Bilateral peripheral ground glass opacities, typical of viral pneumonia.",
     "Edema": "Enlarged heart with vascular congestion and interstitial edema.",
 }
-
-
-def run(*words):
-    found = CliRunner().invoke(cli, [str(word) for word in words])
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found.exit_code, found.stdout, found.stderr
-
-
-def said(*words, code=0):
-    ended, out, err = run(*words, "--json")
-    assert ended == code, err
-    return json.loads(out)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@
 import json
 import os
 import subprocess
-import sys
+
+from tests.program import COMMAND
 
 
 def run(*words, home):
@@ -13,7 +14,7 @@ def run(*words, home):
         "QT_QPA_PLATFORM": "",
     }
     return subprocess.run(
-        [sys.executable, "-m", "mmreview", *words],
+        [*COMMAND, *words],
         capture_output=True, text=True, env=environment, check=False, timeout=280,
     )
 

@@ -3,20 +3,8 @@
 import json
 
 import pytest
-from typer.testing import CliRunner
 
-from mmreview.cli import cli
-
-
-def run(*words):
-    found = CliRunner().invoke(cli, [str(word) for word in words])
-    return found.exit_code, found.stdout, found.stderr
-
-
-def said(*words):
-    code, out, err = run(*words, "--json")
-    assert code == 0, err
-    return json.loads(out)
+from tests.program import run, said
 
 
 def test_the_insights_of_a_project_that_was_read_a_little(demo):

@@ -4,35 +4,15 @@ import json
 from collections import Counter
 
 import pytest
-from typer.testing import CliRunner
 
-from mmreview.cli import cli
 from mmreview.compose import ProjectOpener
 from mmreview.domain.findings import State
 from mmreview.domain.reads import Correction
 from tests.fakes import make_project
+from tests.program import refused, said
+from tests.program import run as mmreview
 
 _NONE = "audit=0,control=0,conflict=0,label_error=0,repeats=0"
-
-
-def mmreview(*words):
-    """(exit code, stdout, stderr) of one command."""
-    found = CliRunner().invoke(cli, [str(word) for word in words])
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found.exit_code, found.stdout, found.stderr
-
-
-def said(*words):
-    code, out, err = mmreview(*words, "--json")
-    assert code == 0, err
-    return json.loads(out)
-
-
-def refused(*words):
-    code, out, err = mmreview(*words, "--json")
-    assert code == 2, err
-    return json.loads(out)["error"]
 
 
 def test_the_queue_mixes_its_streams_and_says_why(demo):

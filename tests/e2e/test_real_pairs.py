@@ -8,9 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
-from typer.testing import CliRunner
 
-from mmreview.cli import cli
 from mmreview.compose import ProjectOpener
 from mmreview.domain.findings import State
 from mmreview.domain.versions import Role
@@ -18,14 +16,15 @@ from mmreview.settings import Settings
 from mmreview.tasks.runner import Runner
 from mmreview.ui import theme
 from mmreview.ui.main_window import MainWindow
+from tests import program
 
 KEYS = {State.PRESENT: Qt.Key.Key_1, State.ABSENT: Qt.Key.Key_2}
 WANTED = 50
 
 
 def run(*words):
-    found = CliRunner().invoke(cli, [str(word) for word in words] + ["--json"])
-    return found.exit_code, json.loads(found.stdout), found.stderr
+    code, out, errors = program.run(*words, "--json")
+    return code, json.loads(out), errors
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import csv
 
 from PySide6.QtGui import QImage
 
-from tests.e2e.test_commands import run, said
+from tests.program import run, said
 
 
 def test_a_simulation_writes_what_it_found(demo, tmp_path):

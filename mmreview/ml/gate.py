@@ -167,9 +167,9 @@ def judge(bout: Bout, *, seed: int, terms: GateTerms | None = None) -> GateVerdi
     passed = reason in _PASSES
     params = {
         "count": champion.cases,
-        "difference": f"{champion.difference:+.3f}",
-        "lower": f"{champion.lower:+.3f}",
-        "upper": f"{champion.upper:+.3f}",
+        "difference": _signed(champion.difference),
+        "lower": _signed(champion.lower),
+        "upper": _signed(champion.upper),
         "margin": f"{rules.delta:g}",
         "needed": needed or 0,
         **params,
@@ -414,6 +414,12 @@ def _calibration(bout: Bout, seed: int) -> dict[str, Any]:
 def _macro(findings: Sequence[Mapping[str, Any]]) -> float | None:
     gaps = [row["difference"] for row in findings]
     return float(np.mean(gaps)) if gaps else None
+
+
+def _signed(value: float) -> str:
+    """Three decimals; nothing has no sign."""
+    said = f"{value:+.3f}"
+    return said if float(said) else "0.000"
 
 
 def _finite(value: float) -> float | None:

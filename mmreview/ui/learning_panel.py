@@ -348,7 +348,7 @@ class LearningPanel(QWidget):
         sentence = "\n".join(said)
         if version.role is Role.CHALLENGER:
             title = tr("ui.learning.waits", version=version.id)
-            numbers = " ".join(p for p in (auroc_change(version, parent), measured_on(gate)) if p)
+            numbers = auroc_change(version, parent)  # on what is said below: two buttons are wide
             text = f"{title}: {numbers}" if numbers else title
             self._tell(text, role="text", emphasis=len(title))
             self._show_detail(sentence)

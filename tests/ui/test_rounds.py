@@ -62,6 +62,11 @@ def test_a_version_that_waits_is_shown_and_does_not_serve(asking):
     assert roles(asking) == {1: "champion", 2: "challenger"}
     assert said(asking).startswith(tr("ui.learning.waits", version=2))
     assert asking.session.desk.predicting.serving().version == 1
+    headline = child(asking, "learningHeadline")
+    asking.resize(1280, 720)
+    asking.page.learning.set_idle(True, 5)
+    QApplication.processEvents()
+    assert headline.sizeHint().width() <= headline.width(), "nothing of it is cut off"
     for name in ("promoteButton", "refuseButton"):
         assert child(asking, name).isVisible()
         assert child(asking, name).accessibleName()

@@ -124,7 +124,8 @@ def dealt(
     candidates: Mapping[Stream, Sequence[Offer]], order: Iterable[Stream], places: int
 ) -> Iterator[Offer]:
     """One offer a place, from the stream whose turn it is. A case is offered once; where a stream
-    has no more, its places go to the policy, and the policy's to whoever has some."""
+    has no more, its places go to the policy, and the policy's to whoever has some that nobody has
+    read: second readings keep to their own turns, and end with the rest."""
     left = {stream: iter(offers) for stream, offers in candidates.items()}
     taken: set[int] = set()
 
@@ -136,9 +137,10 @@ def dealt(
         return None
 
     for stream in order:
-        if not left or len(taken) >= places:
+        unread = [other for other in left if other is not Stream.REPEATS]
+        if not unread or len(taken) >= places:
             return
-        for other in (stream, Stream.POLICY, *tuple(left)):
+        for other in (stream, Stream.POLICY, *unread):
             offer = following(other)
             if offer is not None:
                 taken.add(offer.key)

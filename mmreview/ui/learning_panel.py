@@ -360,7 +360,8 @@ class LearningPanel(QWidget):
             self._told_serving, self._told_refused = None, version.id
         else:
             title = tr("ui.learning.serves", version=version.id)
-            numbers = " ".join(p for p in (auroc_change(version, parent), measured_on(gate)) if p)
+            basis = "" if said else measured_on(gate)  # the sentence says it
+            numbers = " ".join(p for p in (auroc_change(version, parent), basis) if p)
             text = f"{title}: {numbers}" if numbers else title
             self._tell(text, role="text", emphasis=len(title))
             self._show_detail(sentence)

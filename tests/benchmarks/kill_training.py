@@ -1,4 +1,5 @@
-"""Kill -9 at random moments of train, evaluate, promote and rollback: the project stays whole.
+"""Kill -9 at random moments of train, evaluate, promote, rollback and of opening what that left:
+the project stays whole.
 
     python tests/benchmarks/kill.py --what training [--rounds N] [--seed S] [--project FOLDER]
 
@@ -7,7 +8,8 @@ commands do and repeats one of the four acts, correcting findings between the st
 says what it begins and, once it is durable, what it has done. It is killed at a random moment of
 the act. Then the project is opened as the next start would and must have: one champion, which loads
 and answers; every correction and every version that was told; nothing to say for ``verify``; no
-round that never ended; no file that nobody owns.
+round that never ended; no file that nobody owns. The fifth act kills that next start too, while it
+opens what a killed round of training left and cleans up, before the project is looked at.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from mmreview.domain.rounds import UNFINISHED
 from mmreview.domain.versions import Role
 from mmreview.services.learning import TrainingOptions
 
-ACTS = ("train", "evaluate", "promote", "rollback")
+ACTS = ("train", "evaluate", "promote", "rollback", "open")
 CASES = 40
 
 #: The files that a project is made of; anything else was left behind.
@@ -77,6 +79,8 @@ def make_project(folder: Path, source: Path | None = None) -> None:
 def session(folder: Path, seed: int, act: str) -> None:
     """Repeat one act until killed; one JSON line for what begins and for what is durable."""
     rng = random.Random(seed)
+    if act == "open":
+        _open(folder)
     desk = ProjectOpener(device="cpu").open(folder)
     keys = [case.key for batch in desk.cases.batches() for case in batch]
     desk.predicting.serve()
@@ -94,6 +98,21 @@ def session(folder: Path, seed: int, act: str) -> None:
         else:
             _serve(desk, rng, back=act == "rollback")
         _correct(desk, rng, keys)
+
+
+def _open(folder: Path) -> None:
+    """Open and close until killed; what is imported for it is there before the first time."""
+    import mmreview.ml.trainer
+    import mmreview.services.learning
+    import mmreview.services.simulating
+    import mmreview.store.engine  # noqa: F401
+
+    while True:
+        _say({"begin": "open"})
+        desk = ProjectOpener(device="cpu").open(folder)
+        desk.predicting.serve()
+        _say({"done": "open"})
+        desk.close()
 
 
 def _train(desk, rng, keys) -> None:
@@ -139,16 +158,34 @@ def _say(line: dict[str, object]) -> None:
 
 def one_round(folder: Path, *, seed: int, act: str, longest: dict[str, float]) -> Outcome:
     """Kill a child at a random moment of ``act`` and look at what is left. ``longest`` is how long
-    each act took at most so far, in seconds; it learns."""
+    each act took at most so far, in seconds; it learns. What opens is given something to do."""
+    lines: list[dict] = []
+    if act == "open":
+        _, problem = killed(
+            folder, seed=seed + 100_000, act="train", longest=longest, told=lines
+        )
+        if problem:
+            return Outcome(act, 0, 0, 0, (problem,), 0, 0)
+    delay, problem = killed(folder, seed=seed, act=act, longest=longest, told=lines)
+    if problem:
+        return Outcome(act, 0, 0, 0, (problem,), 0, 0)
+    return judge(folder, act, lines, delay)
+
+
+def killed(
+    folder: Path, *, seed: int, act: str, longest: dict[str, float], told: list[dict]
+) -> tuple[float, str]:
+    """Start a child and kill it in the middle of ``act``: after how many seconds, and why not.
+    ``told`` gets what it said."""
     rng = random.Random(seed)
     command = [sys.executable, __file__, "session", str(folder), str(seed), act]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
-    lines: list[dict] = []
-    wait_for = rng.randrange(1, 3)  # the first or the second time that the act begins
+    # The first or the second time that the act begins; only the first opening finds what was left.
+    wait_for = 1 if act == "open" else rng.randrange(1, 3)
     begun = 0.0
     while wait_for and (line := child.stdout.readline()):
-        lines.append(json.loads(line))
-        if "begin" in lines[-1]:
+        told.append(json.loads(line))
+        if "begin" in told[-1]:
             wait_for -= 1
             if begun:
                 longest[act] = max(longest[act], time.monotonic() - begun)
@@ -158,10 +195,9 @@ def one_round(folder: Path, *, seed: int, act: str, longest: dict[str, float]) -
     child.kill()
     rest = child.stdout.read()
     child.stdout.close()
-    if child.wait() != -9:
-        return Outcome(act, 0, 0, 0, (f"the child ended by itself: {child.returncode}",), 0, 0)
-    lines += [json.loads(line) for line in rest.split(b"\n")[:-1]]
-    return judge(folder, act, lines, delay)
+    told += [json.loads(line) for line in rest.split(b"\n")[:-1]]
+    ended = child.wait()
+    return delay, "" if ended == -9 else f"the child ended by itself: {ended}"
 
 
 def judge(folder: Path, act: str, told: list[dict], seconds: float) -> Outcome:
@@ -225,7 +261,7 @@ def _run(work) -> list:
 def report(folder: Path, *, rounds: int, seed: int) -> bool:
     """Run and print the table; True if nothing was wrong."""
     outcomes = []
-    longest = {"train": 2.0, "evaluate": 2.0, "promote": 0.1, "rollback": 0.1}
+    longest = {"train": 2.0, "evaluate": 2.0, "promote": 0.1, "rollback": 0.1, "open": 0.25}
     for number in range(rounds):
         act = ACTS[number % len(ACTS)]
         outcomes.append(one_round(folder, seed=seed + number, act=act, longest=longest))

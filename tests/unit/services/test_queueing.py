@@ -260,6 +260,20 @@ def test_repeats_take_their_share_and_no_more(make):
     assert abs(Counter(seen)["repeats"] - 12) <= 3
 
 
+def test_repeats_do_not_fill_the_places_of_what_is_all_read(make):
+    desk = make(20)
+    for key in range(1, 19):
+        read(desk, key)
+    desk.queueing.change_rules(QueueRules(apart=3), actor="ana")
+    run(desk.queueing.refresh())
+    offered = Counter(e.stream for e in desk.queueing.queue(top=50))
+    assert offered["repeats"] <= 1, "two unread cases, not fifteen read ones"
+    for key in (19, 20):
+        read(desk, key)
+    run(desk.queueing.refresh())
+    assert desk.queueing.queue() == []
+
+
 def test_nothing_is_planted_where_the_answer_could_not_be_kept(make):
     writer = make()
     apart(writer, 1)

@@ -16,9 +16,10 @@ of random's, 20 findings of Open-i, ± .03): .62; without resemblance .66 to .73
 a fifth of each batch for the cases farthest from all that is labelled (.66), other powers of the
 number of positives (.62 to .68), the change to a weighted margin once each finding has five
 positives (.62), resemblance beside a head's opinion (.61 to .64), cosine of the embedding alone
-(as good there, below random on ultrasound), typical cases until a first version is there (.67). Cases with imported labels
-are worth their doubt too: counting it half, a quarter or not at all where two fifths of the covid
-pairs were imported, a tenth of their labels wrong, gave -.008 ± .012 (area, 100 reads, 8 seeds).
+(as good there, below random on ultrasound), typical cases until a first version is there
+(.67). Cases with imported labels are worth their doubt too: counting it half, a quarter or not at
+all where two fifths of the covid pairs were imported, a tenth of their labels wrong, gave -.008 ±
+.012 (area under 100 reads, 8 seeds).
 """
 
 from __future__ import annotations

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmreview import __version__
+from mmreview.installation import MANIFEST
 from mmreview.installer.refusal import PackagingRefused
 
 PROGRAM = "mmreview"
-MANIFEST = Path("_internal", "mmreview", "_resources", "installation.json")
 CHECKOUT = Path(__file__).resolve().parents[2]
 #: Desktop entry, MIME type and the like, as templates.
 TEMPLATES = CHECKOUT / "resources" / "packaging"

@@ -553,6 +553,7 @@ def _verified(console: Console, project: Path) -> tuple[int, list[Message]]:
     desk = ProjectOpener().open(project, read_only=True)
     try:
         problems = console.run(desk.auditing.verify())
+        console.problems([] if problems else desk.auditing.uncovered())
         return desk.events.last_seq(), problems
     finally:
         desk.close()

@@ -269,13 +269,14 @@ def _simulating(
 
 def _auditing(store: Store, trainer: Trainer) -> Auditing:
     from mmreview.services.auditing import Auditing
-    from mmreview.store.audit import verify_trail
+    from mmreview.store.audit import covers_imports, verify_trail
 
     return Auditing(
         cases=store.cases,
         versions=store.versions,
         trainer=trainer,
         trail_problems=lambda: verify_trail(store),
+        covers_imports=lambda: covers_imports(store),
         folder=store.folder,
     )
 

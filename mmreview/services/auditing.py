@@ -26,13 +26,19 @@ class Auditing:
         versions: VersionStore,
         trainer: Trainer,
         trail_problems: Callable[[], Iterator[Message]],
+        covers_imports: Callable[[], bool],
         folder: Path,
     ) -> None:
         self._cases = cases
         self._versions = versions
         self._trainer = trainer
         self._trail_problems = trail_problems
+        self._covers_imports = covers_imports
         self._folder = folder
+
+    def uncovered(self) -> list[Message]:
+        """What cannot be checked in this project, and why; no problems."""
+        return [] if self._covers_imports() else [Message("verify.uncovered")]
 
     def verify(self) -> Generator[Progress, None, list[Message]]:
         """Check everything; returns the problems, none if the project is whole."""

@@ -7,6 +7,7 @@ SQL, from the events alone, and compared row by row. Everything is read in one s
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmreview.domain.errors import Message
 from mmreview.domain.reads import GENESIS_HASH, event_hash
+from mmreview.store import seal
 from mmreview.store.reads import event_pages
 
 if TYPE_CHECKING:
@@ -90,6 +92,12 @@ SELECT seq, kind, json_extract(
 ) AS version
 FROM events WHERE kind LIKE 'version_%' ORDER BY seq
 """
+_TOLD_SEAL = """
+SELECT seq, json_extract(payload, '$.seal') FROM events
+WHERE kind IN ('import_finished', 'audit_drawn')
+    AND CASE WHEN json_valid(payload) THEN json_extract(payload, '$.seal') IS NOT NULL ELSE 0 END
+ORDER BY seq DESC LIMIT 1
+"""
 _SERVING_KINDS = ("version_promoted", "version_rolled_back")
 
 
@@ -111,10 +119,19 @@ def verify_trail(store: Store) -> Iterator[Message]:
         for (version,) in connection.execute(_VERSIONS_DIFFER):
             yield Message("verify.version_differs", {"version": version})
         yield from _version_problems(connection)
+        yield from _seal_problems(connection)
     except sqlite3.Error as error:
         yield Message("verify.database_damaged", {"detail": str(error)})
     finally:
         connection.close()
+
+
+def covers_imports(store: Store) -> bool:
+    """Whether partitions and imported labels can be checked: not in a project whose cases all came
+    in before there was a seal."""
+    with store.database.read() as connection:
+        none = connection.execute("SELECT NOT EXISTS (SELECT 1 FROM cases)").fetchone()[0]
+        return bool(none) or seal.kept(connection) is not None
 
 
 def _database_problems(connection: sqlite3.Connection) -> Iterator[Message]:
@@ -176,6 +193,40 @@ def _version_problems(connection: sqlite3.Connection) -> Iterator[Message]:
             "verify.champion_differs",
             {"told": serving or "–", "found": champion or "–"},
         )
+
+
+def _seal_problems(connection: sqlite3.Connection) -> Iterator[Message]:
+    """Cases that are not what was imported and drawn (``seal``). One that was never sealed says
+    nothing; between the batches of an import that was cut off no event tells the seal."""
+    stored = seal.kept(connection)
+    told = connection.execute(_TOLD_SEAL).fetchone()
+    if stored is None:
+        if told is not None:
+            yield Message("verify.seal_differs", {"seq": told[0]})
+        return
+    if stored.told and (told is None or not _is_seal(told[1], stored)):
+        yield Message("verify.seal_differs", {"seq": told[0] if told else 0})
+    found = seal.counted(connection)
+    if found.same_sums(stored):
+        return
+    key = stored.changed_key(found)
+    row = connection.execute("SELECT id FROM cases WHERE key = ?", (_fitting(key),)).fetchone()
+    if row is None:
+        yield Message("verify.cases_differ", {"count": found.cases, "sealed": stored.cases})
+    else:
+        yield Message("verify.case_differs", {"case": row[0]})
+
+
+def _is_seal(said: str, stored: seal.Seal) -> bool:
+    try:
+        return seal.Seal.of_json(json.loads(said)).same_sums(stored)
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def _fitting(key: int | None) -> int:
+    """A key that the database could have; what several changes come to is far beyond."""
+    return key if key is not None and key < 1 << 62 else -1
 
 
 def rebuild(store: Store) -> None:

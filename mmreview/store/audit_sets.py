@@ -18,6 +18,7 @@ from mmreview.domain.audit_sets import AUDIT_SET, AuditCounts, Candidate
 from mmreview.domain.errors import MmreviewError
 from mmreview.domain.reads import Event, NewEvent
 from mmreview.domain.rounds import UNFINISHED
+from mmreview.store import seal
 from mmreview.store.database import Database
 from mmreview.store.reads import append_event
 from mmreview.store.scores import SqlScoreStore
@@ -89,6 +90,10 @@ _SIZES = """
 SELECT count(*), sum(done) FROM cases JOIN worklist USING (key)
 WHERE partition = 'audit' GROUP BY patient_group
 """
+_MOVING = """
+SELECT key FROM cases
+WHERE partition = 'audit' OR patient_group IN (SELECT value FROM json_each(:wanted))
+"""
 _RETIRE = "UPDATE cases SET partition = 'train' WHERE partition = 'audit' RETURNING key, id"
 _DRAW = """
 UPDATE cases SET partition = 'audit'
@@ -138,9 +143,12 @@ class SqlAuditSetStore:
         wanted = json.dumps(list(groups))
         with self._database.write() as connection:
             self._require(connection, groups, wanted)
+            keys = [key for (key,) in connection.execute(_MOVING, {"wanted": wanted})]
+            sealed = seal.begun(connection).moved(seal.rows_of(connection, keys), -1)
             retired = connection.execute(_RETIRE).fetchall() if refresh else []
             drawn = connection.execute(_DRAW, {"wanted": wanted}).fetchall()
             connection.execute(_NUMBER, {"name": AUDIT_SET, "value": json.dumps(number)})
+            seal.keep(connection, sealed.moved(seal.rows_of(connection, keys), 1))
             told = {
                 "drawn": sorted(case for _, case in drawn),
                 "retired": sorted(case for _, case in retired),

@@ -26,6 +26,7 @@ from mmreview.domain.findings import FindingSchema
 from mmreview.domain.labels import LabelTable
 from mmreview.domain.ports import CaseDraft, UpsertCounts
 from mmreview.domain.reads import FindingState, canonical_json
+from mmreview.store import seal
 from mmreview.store.database import Database
 from mmreview.store.labels import (
     case_contents,
@@ -235,6 +236,8 @@ class SqlCaseStore:
                 id: (key, mark) for id, key, mark in _KNOWN.run(connection, wanted=ids).fetchall()
             }
             changed: list[int] = []
+            before = seal.rows_of(connection, (key for key, _ in known.values()))
+            sealed = seal.begun(connection).moved(before, -1)
             for draft in drafts:
                 key, mark = known.get(draft.id, (0, ""))
                 if mark == draft.fingerprint:
@@ -248,6 +251,8 @@ class SqlCaseStore:
                     added += 1
                     key = self._add(connection, draft)
                 known[draft.id] = (key, draft.fingerprint)
+            after = seal.rows_of(connection, (key for key, _ in known.values()))
+            seal.keep(connection, sealed.moved(after, 1))
             # Before the commit: a kill in between costs a score, never shows a stale one.
             self._scores.forget(changed)
         return UpsertCounts(added=added, updated=updated, unchanged=unchanged)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy import bindparam, case, func, insert, select, update
 
 from mmreview.domain.errors import CaseNotFound, MmreviewError
 from mmreview.domain.reads import Event, EventKind, NewEvent, canonical_json, event_hash
+from mmreview.store import seal
 from mmreview.store.database import Database
 from mmreview.store.tables import Query, cases, corrections, events, trail, worklist
 
@@ -53,6 +55,10 @@ _MARK_READ = Query(
 )
 
 
+#: Events that tell the seal over what was imported.
+_SEALING = (EventKind.IMPORT_FINISHED, EventKind.AUDIT_DRAWN)
+
+
 def now() -> str:
     """This instant: UTC, ISO 8601 with microseconds and a ``Z``."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -66,6 +72,9 @@ def append_event(connection: sqlite3.Connection, new: NewEvent) -> Event:
         NothingToUndo: an undo of what is not there or undone already.
     """
     last_seq, last_hash = _HEAD.one(connection)
+    if new.kind in _SEALING and (sealed := seal.kept(connection)) is not None:
+        new = replace(new, payload={**new.payload, seal.SEAL: sealed.as_json()})
+        seal.keep(connection, sealed, told=True)
     fields: dict[str, Any] = {
         "seq": last_seq + 1,
         "kind": str(new.kind),

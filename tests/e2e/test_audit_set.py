@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -113,6 +115,22 @@ def test_opinions_on_audit_cases_are_named_or_left_out(demo, rows):
     assert (code, "audit" in err) == (0, False)
     written = {json.loads(line)["id"] for line in out.read_text().splitlines()}
     assert written == rows().keys() - audit
+
+
+def test_a_hand_that_moves_a_case_into_the_set_is_seen(demo, rows):
+    said("audit", demo, "--draw", 3)
+    case = next(row["id"] for row in rows().values() if row["partition"] == "train")
+    with closing(sqlite3.connect(demo / "project.sqlite")) as connection:
+        connection.execute("UPDATE cases SET partition = 'audit' WHERE id = ?", (case,))
+        connection.commit()
+    code, _, err = run("verify", demo)
+    assert code == 1
+    assert f"Case {case}: its patient, partition" in err
+    with closing(sqlite3.connect(demo / "project.sqlite")) as connection:
+        connection.execute("UPDATE cases SET partition = 'train' WHERE id = ?", (case,))
+        connection.execute("DELETE FROM preferences WHERE name = 'seal'")
+        connection.commit()
+    assert run("verify", demo)[0] == 1  # the trail tells of a seal
 
 
 def test_a_refresh_retires_and_what_it_retires_teaches(demo, rows):

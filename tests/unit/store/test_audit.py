@@ -8,7 +8,8 @@ import pytest
 from mmreview.domain.findings import State
 from mmreview.domain.reads import EventKind, NewEvent, event_hash
 from mmreview.domain.versions import Role, Version
-from mmreview.store.audit import rebuild, verify_trail
+from mmreview.store import seal
+from mmreview.store.audit import covers_imports, rebuild, verify_trail
 from mmreview.store.engine import open_store
 
 GUARDS = ("DROP TRIGGER events_no_update", "DROP TRIGGER events_no_delete")
@@ -166,3 +167,79 @@ def test_what_is_derived_can_be_rebuilt(worked):
     assert found(worked) == []
     assert {key: worked.cases.states(key) for key in (1, 2, 3)} == before
     assert worked.cases.worklist_rows([1, 2, 3]) == rows
+
+
+def sealed(store):
+    """As the end of an import is told."""
+    store.events.append(NewEvent(EventKind.IMPORT_FINISHED, "ana", payload={"added": 3}))
+    return store
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE cases SET partition = 'audit' WHERE key = 2",
+        "UPDATE cases SET patient_group = 'another' WHERE key = 2",
+        "UPDATE cases SET report_sha256 = 'x' WHERE key = 2",
+        "INSERT INTO labels VALUES (2, 'paa')",
+    ],
+)
+def test_a_case_that_is_not_what_was_imported_is_named(worked, statement):
+    assert after(sealed(worked), statement) == [("case_differs", {"case": "b"})]
+
+
+def test_a_changed_import_label_is_named_and_several_are_counted(filled, draft):
+    filled.cases.upsert([draft("d", labels={"Edema": State.PRESENT})])
+    sealed(filled)
+    found_one = after(filled, "UPDATE labels SET states = 'a--' WHERE case_key = 4")
+    assert found_one == [("case_differs", {"case": "d"})]
+
+
+def test_several_changes_are_told_together(filled):
+    problems = after(
+        sealed(filled), "UPDATE cases SET partition = 'audit' WHERE key IN (2, 3)"
+    )
+    assert problems == [("cases_differ", {"count": 3, "sealed": 3})]
+
+
+def test_a_seal_that_was_made_to_fit_is_not_what_the_trail_says(filled):
+    filled.close()
+    first = open_store(filled.folder)
+    sealed(first)
+    with first.database.write() as connection:
+        connection.execute("UPDATE cases SET partition = 'audit' WHERE key = 2")
+        seal.keep(connection, seal.counted(connection), told=True)
+    assert found(first) == [("seal_differs", {"seq": first.events.last_seq()})]
+    with first.database.write() as connection:
+        connection.execute("DELETE FROM preferences WHERE name = 'seal'")
+    assert found(first) == [("seal_differs", {"seq": first.events.last_seq()})]
+    first.close()
+
+
+def test_an_import_that_was_cut_off_and_one_that_changes_cases_are_whole(filled, draft):
+    sealed(filled)
+    filled.cases.upsert([draft("b", mark="new", labels={"Edema": State.ABSENT}), draft("e")])
+    assert found(filled) == []  # no event tells of it yet
+    problems = after(filled, "UPDATE labels SET states = 'p--' WHERE case_key = 2")
+    assert problems == [("case_differs", {"case": "b"})]
+
+
+def test_what_came_in_before_there_was_a_seal_is_sealed_by_the_next_import(filled, draft):
+    with filled.database.write() as connection:
+        connection.execute("DELETE FROM preferences WHERE name = 'seal'")
+        connection.execute("UPDATE cases SET patient_group = 'x' WHERE key = 1")
+    assert found(filled) == []
+    filled.cases.upsert([draft("d")])
+    sealed(filled)
+    assert found(filled) == []
+    assert after(filled, "UPDATE cases SET partition = 'control' WHERE key = 3") == [
+        ("case_differs", {"case": "c"})
+    ]
+
+
+
+def test_what_is_not_covered_says_so(filled):
+    assert covers_imports(filled)
+    with filled.database.write() as connection:
+        connection.execute("DELETE FROM preferences WHERE name = 'seal'")
+    assert not covers_imports(filled)

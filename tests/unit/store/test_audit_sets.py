@@ -122,7 +122,8 @@ def test_a_draw_is_told_and_whole(filled):
         ["patient of a", "patient of b"], number=1, refresh=False, event=EVENT
     )
     assert event.kind == "audit_drawn"
-    assert event.data == {"set": 1, "drawn": ["a", "b"], "retired": []}
+    told = {name: event.data[name] for name in ("set", "drawn", "retired")}
+    assert told == {"set": 1, "drawn": ["a", "b"], "retired": []}
     assert [filled.cases.get(key).partition for key in (1, 2, 3)] == ["audit", "audit", "train"]
     assert filled.preferences.get("audit_set") == 1
     assert filled.audit_sets.counts().sizes == (1, 1)

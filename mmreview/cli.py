@@ -547,40 +547,13 @@ def export(
         console.result({"out": str(out), "cases": count}, tr("cli.exported", count=count, out=out))
 
 
-def _verified(console: Console, project: Path) -> tuple[int, list[Message]]:
-    from mmreview.compose import ProjectOpener
-
-    desk = ProjectOpener().open(project, read_only=True)
-    try:
-        problems = console.run(desk.auditing.verify())
-        console.problems([] if problems else desk.auditing.uncovered())
-        return desk.events.last_seq(), problems
-    finally:
-        desk.close()
-
-
 @cli.command()
 def verify(project: ProjectArgument, as_json: JsonOption = False) -> None:
     """Check the audit trail, the database, the images and the versions."""
-    from mmreview.domain.errors import ProjectDamaged
+    from mmreview import verification
 
     with command_console(as_json) as console:
-        try:
-            events, problems = _verified(console, project)
-        except ProjectDamaged as error:  # so damaged that it cannot even be opened
-            events, problems = 0, [error.message]
-        payload = {
-            "ok": not problems,
-            "events": events,
-            "problems": [{"code": p.code, **p.params, "message": sentence(p)} for p in problems],
-        }
-        if problems and not as_json:
-            console.problems(problems)
-        console.result(
-            payload, tr("cli.verified" if not problems else "cli.damaged", count=len(problems))
-        )
-        if problems:
-            raise typer.Exit(DONE_WITH_PROBLEMS)
+        verification.verify(console, project)
 
 
 @cli.command()

@@ -302,14 +302,10 @@ def _decode_formats(scratch: Path) -> list[str]:
 
 
 def _seconds_of_process() -> float | None:
-    """Seconds since the program was started; None where the system does not tell (other than
-    Linux). A frozen one starts itself again: the first of the two counts."""
+    """Seconds since this process began (a frozen program's launcher is in them); None where the
+    system does not tell, which is everywhere but on Linux."""
     try:
-        own, parent = Path("/proc/self"), Path(f"/proc/{os.getppid()}")
-        with suppress(OSError):
-            if installation.is_frozen() and (parent / "exe").samefile(own / "exe"):
-                own = parent
-        fields = (own / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         up = time.clock_gettime(time.CLOCK_BOOTTIME)
         return round(up - int(fields[19]) / os.sysconf("SC_CLK_TCK"), 2)
     except (OSError, AttributeError, ValueError, IndexError):

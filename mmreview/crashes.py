@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import atexit
 import faulthandler
-import importlib.metadata
 import os
 import platform
 import re
@@ -149,6 +148,8 @@ def _heading() -> list[str]:
 
 
 def _version(package: str) -> str:
+    import importlib.metadata  # a fiftieth of a second that no start waits for
+
     with suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version(package)
     return ""

@@ -7,8 +7,8 @@ build is PyInstaller's default, one folder, no spec: its size is the baseline, a
 is tried. Starts are timed under Xvfb from the process's start until the X server shows the window
 (``xwininfo``, every 5 ms): warm is the median after one start, cold after the page cache was
 dropped, where that is allowed. The smoke runs with the network cut, an empty home and the program's
-folder mounted read-only. The compressed size is that of a tar with zstd level 19 of everything but
-CUDA's files: what the packages of the CPU flavour would weigh.
+folder mounted read-only. The compressed size is that of a tar with zstd level 6 (as the .deb has)
+of everything but CUDA's files: what the packages of the CPU flavour would weigh.
 """
 
 import argparse
@@ -115,7 +115,7 @@ def smoke(folder: Path) -> tuple[int, float]:
 
 
 def compressed(folder: Path) -> tuple[int, float]:
-    """(bytes, seconds) of everything but CUDA's files as tar and zstd -19."""
+    """(bytes, seconds) of everything but CUDA's files as tar and zstd -6."""
     root = inventory.inside(folder)
     names = [
         str(path.relative_to(folder))
@@ -130,7 +130,7 @@ def compressed(folder: Path) -> tuple[int, float]:
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )
     zstd = subprocess.Popen(
-        ["zstd", "-19", "-T0", "-q", "-c"], stdin=tar.stdout, stdout=subprocess.PIPE
+        ["zstd", "-6", "-T0", "-q", "-c"], stdin=tar.stdout, stdout=subprocess.PIPE
     )
     tar.stdin.write("\0".join(names).encode())
     tar.stdin.close()

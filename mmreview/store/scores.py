@@ -1,9 +1,10 @@
 """The disposable sort keys of the worklist and its queue, in a cache file beside the database.
 
 Every reading connection attaches the file as ``cache``, so that sorting and filtering by score is
-one query over both. Nothing in it is worth keeping: a missing or damaged file is made anew, empty,
-and ``missing`` then names every case. It is outside the trail, migrations and backups. A read-only
-store that scores cases does so in a copy of its own, which ends with it.
+one query over both. Nothing in it is worth keeping: a missing or damaged file, or one that another
+version of the program shaped, is made anew, empty, and ``missing`` then names every case. It is
+outside the trail, migrations and backups. A read-only store that scores cases does so in a copy of
+its own, which ends with it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import bindparam, delete, exists, func, select
+from sqlalchemy import Table, bindparam, delete, exists, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from mmreview.domain.errors import ProjectDamaged, WriteFailed
@@ -44,6 +45,19 @@ _TABLES = (
 def _make_tables(connection: sqlite3.Connection) -> None:
     for table in _TABLES:
         connection.execute(table)
+
+
+def _columns(table: Table) -> str:
+    return ", ".join(column.name for column in table.c)
+
+
+def _refuse_other_shape(connection: sqlite3.Connection) -> None:
+    """A program of another version may have made the file with other columns; it is no damage, and
+    ends the same: nothing in it is worth keeping."""
+    for table in (scores, queue):
+        found = [row[1] for row in connection.execute(f"PRAGMA cache.table_info({table.name})")]
+        if sorted(found) != sorted(column.name for column in table.c):
+            raise sqlite3.DatabaseError("a cache of another version")
 
 
 #: How far a version's number is shifted in ``scores.id`` to leave room for the case's key.
@@ -102,8 +116,8 @@ class ScoreCache:
         for uri in self._uris():
             try:
                 connection.execute("ATTACH ? AS cache", (uri,))
-                connection.execute("SELECT id FROM cache.scores LIMIT 1").fetchone()
-                connection.execute("SELECT key FROM cache.queue LIMIT 1").fetchone()
+                for table in (scores, queue):
+                    connection.execute(f"SELECT {_columns(table)} FROM cache.{table.name} LIMIT 1")
                 return
             except sqlite3.DatabaseError:
                 with suppress(sqlite3.DatabaseError):
@@ -190,10 +204,13 @@ class ScoreCache:
         with self._lock:
             if self._writer is not None:
                 self._writer.close()
-            for suffix in ("", "-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            self._unlink()
             self._writer = self._open()
         self.on_replaced()
+
+    def _unlink(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(exist_ok=True)
@@ -207,12 +224,13 @@ class ScoreCache:
             connection.execute("PRAGMA cache.journal_mode = WAL")
             connection.execute("PRAGMA cache.synchronous = OFF")
             _make_tables(connection)
+            _refuse_other_shape(connection)
         except sqlite3.OperationalError as error:
             connection.close()
             raise WriteFailed(detail=str(error)) from error
         except sqlite3.DatabaseError:
             connection.close()
-            self._path.unlink()
+            self._unlink()
             return self._open()
         return connection
 

@@ -1,5 +1,8 @@
 """Order, filters, search and counts of the worklist, and the disposable scores under them."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from mmreview.domain.cases import ReadStatus, WorklistFilter, WorklistSort
@@ -166,7 +169,20 @@ def test_scores_outlive_the_process(scored):
     again.close()
 
 
-@pytest.mark.parametrize("damage", ["deleted", "garbage", "torn", "other table"])
+#: What a program of another version may have made of the cache.
+OTHER_SHAPES = {
+    "renamed": "ALTER TABLE scores RENAME COLUMN id TO old",
+    "older": "ALTER TABLE queue DROP COLUMN reader",
+    "newer": "ALTER TABLE scores ADD COLUMN weight REAL NOT NULL DEFAULT 1",
+}
+
+
+def reshape(store, shape):
+    with closing(sqlite3.connect(cache_of(store))) as connection, connection:
+        connection.execute(OTHER_SHAPES[shape])
+
+
+@pytest.mark.parametrize("damage", ["deleted", "garbage", "torn", *OTHER_SHAPES])
 def test_a_lost_cache_is_made_anew(scored, damage):
     scored.close()
     path = cache_of(scored)
@@ -177,12 +193,7 @@ def test_a_lost_cache_is_made_anew(scored, damage):
     elif damage == "garbage":
         path.write_bytes(b"no database" * 999)
     else:
-        import sqlite3
-
-        connection = sqlite3.connect(path)
-        connection.execute("ALTER TABLE scores RENAME COLUMN id TO old")
-        connection.commit()
-        connection.close()
+        reshape(scored, damage)
     again = open_store(scored.folder)
     again.scores.serve(1)
     assert ids(again, PRIORITY) == ["a", "b", "c"]
@@ -215,6 +226,16 @@ def test_a_damaged_cache_does_not_stop_a_reader_without_the_right_to_write(score
     assert ids(reader, PRIORITY) == ["a", "b", "c"]
     reader.close()
     assert cache_of(scored).read_bytes().startswith(b"no database")
+
+
+@pytest.mark.parametrize("shape", OTHER_SHAPES)
+def test_a_cache_of_another_version_does_not_stop_a_reader(scored, shape):
+    scored.close()
+    reshape(scored, shape)
+    reader = open_store(scored.folder, read_only=True)
+    assert len(ids(reader, PRIORITY)) == 3
+    reader.scores.replace(1, [score(2, priority=0.7)])
+    reader.close()
 
 
 def test_a_reader_without_the_right_to_write_scores_for_itself(scored):

@@ -94,16 +94,19 @@ def source_date() -> int:
     Raises:
         PackagingRefused: neither is there.
     """
-    said = os.environ.get("SOURCE_DATE_EPOCH", "")
+    said, why = os.environ.get("SOURCE_DATE_EPOCH", ""), "it is not a number"
     if not said:
-        asked = subprocess.run(
-            ["git", "-C", str(CHECKOUT), "log", "-1", "--format=%ct"],
-            capture_output=True, text=True, check=False,
-        ) if shutil.which("git") else None
-        said = asked.stdout.strip() if asked is not None and asked.returncode == 0 else ""
+        try:
+            asked = subprocess.run(
+                ["git", "-C", str(CHECKOUT), "log", "-1", "--format=%ct"],
+                capture_output=True, text=True, check=False,
+            )
+            said, why = asked.stdout.strip(), asked.stderr.strip()
+        except OSError as error:
+            why = str(error)
     if not said.isdigit():
         raise PackagingRefused(
-            "The time of the sources is not known: build from a git checkout, or set "
+            f"The time of the sources is not known ({why}): build from a git checkout, or set "
             "SOURCE_DATE_EPOCH to seconds since 1970."
         )
     return int(said)

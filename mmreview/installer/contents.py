@@ -151,6 +151,11 @@ FILES_LEFT_OUT: tuple[LeftOut, ...] = (
     LeftOut("*/libQt6Pdf.*", "no PDF is drawn"),
     LeftOut("*/libQt6EglFS*", "screens without a window system"),
     LeftOut("*/libQt6EglFs*", "screens without a window system"),
+    # Every Linux has these, and the graphics driver of a newer one needs its own: an older copy
+    # beside the program would be in its way, and ties the program to the build machine's glibc.
+    LeftOut("libstdc++.so.6", "the system's own is the right one"),
+    LeftOut("libgcc_s.so.1", "the system's own is the right one"),
+    LeftOut("libexpat.so.1", "the system's own is the right one"),
 )
 
 #: Qt's own words in the languages that the window speaks; English is in its code.

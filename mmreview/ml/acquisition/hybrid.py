@@ -27,7 +27,7 @@ def rank(pool: Pool) -> Generator[Progress, None, list[Choice]]:
     cold = not any(pool.positives.values())
     teaching = yield from (typicality.rank(pool) if cold else seeking.rank(pool))
     top = pool.request.top
-    doubted = suspected(pool)[: int(SUSPECTS * top)]
+    doubted = suspected(pool)[: int(SUSPECTS * min(top, len(pool)))]
     found = mixed(teaching, doubted, top)
     if len(found) < min(top, len(pool)):
         found = mixed(found + (yield from random.rank(pool)), [], top)

@@ -87,6 +87,20 @@ def test_doubtful_labels_have_their_share(ask):
     assert doubted == [7, 13]
 
 
+def test_doubtful_labels_keep_to_it_where_more_is_asked_than_there_is(ask):
+    asking = ask(cases=200)
+    asking.train()
+    suspects = [
+        {"key": key, "finding": "Finding A", "state": "absent", "confidence": 0.01}
+        for key in range(120, 160)
+    ]
+    metrics = {**asking.version.metrics, "suspects": suspects}
+    asking.version = replace(asking.version, metrics=metrics)
+    chosen = asking.rank("hybrid", top=512)
+    assert len(chosen) == 80
+    assert 4 <= sum(c.reason == "queue.doubt_absent" for c in chosen) <= 8
+
+
 def choice(key):
     return Choice(key, 0.0, "queue.random")
 

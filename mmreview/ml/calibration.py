@@ -33,6 +33,10 @@ _PSEUDO = 20.0
 _NEWTON_STEPS = 12
 #: A last step of less than this leaves an error of its square, which no opinion shows.
 _NEAR = 3e-3
+#: So many labels, of evenly spaced cases, tell a slope that all findings share: to a hundredth.
+OBSERVED = 50_000
+#: Numbers that are worked on at once: they stay in a core's cache.
+_BLOCK = 16_384
 #: A head whose out-of-fold opinion misleads keeps this slope: next to no opinion.
 LEAST_SLOPE = 0.02
 
@@ -84,14 +88,11 @@ def fit_scale(
     pull_offset = share * np.maximum(np.vecdot(known, rate - rate * rate), 1e-6)
     slope, offset = (aim, np.zeros(len(x))) if start is None else start
     for _ in range(_NEWTON_STEPS):
-        rate = sigmoid(base + x * slope[:, None] + offset[:, None])
-        rest = 1.0 - rate
-        rest *= rate
-        g0 = np.vecdot(known_x, rate) - hit_x + pull_slope * (slope - aim)
-        g1 = np.vecdot(known, rate) - hit + pull_offset * offset
-        h01, h11 = np.vecdot(known_x, rest), np.vecdot(known, rest) + pull_offset
-        rest *= x
-        h00 = np.vecdot(known_x, rest) + pull_slope
+        g0, g1, h00, h01, h11 = _sums(x, known, known_x, base, slope, offset)
+        g0 += pull_slope * (slope - aim) - hit_x
+        g1 += pull_offset * offset - hit
+        h00 += pull_slope
+        h11 += pull_offset
         determinant = np.maximum(h00 * h11 - h01**2, 1e-9)
         moves = np.stack([h11 * g0 - h01 * g1, h00 * g1 - h01 * g0]) / determinant
         moves = np.clip(moves, -1.0, 1.0)
@@ -101,15 +102,50 @@ def fit_scale(
     return slope, offset
 
 
+def _sums(
+    x: Floats, known: Floats, known_x: Floats, base: Floats, slope: Floats, offset: Floats
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """(c,) each: the gradients of the log-loss by slope and offset, less what does not depend on
+    them, and its curvatures (slope, both, offset). Arrays are (c, n), ``base`` (c or 1, n or 1)."""
+    count, n = x.shape
+    sums = np.zeros((5, count))
+    size = max(256, _BLOCK // max(count, 1))
+    for begin in range(0, n, size):
+        part = slice(begin, begin + size)
+        block, weights, weighted = x[:, part], known[:, part], known_x[:, part]
+        rate = block * slope[:, None]
+        rate += offset[:, None]
+        rate += base if base.shape[1] == 1 else base[:, part]
+        rate = sigmoid(rate)
+        rest = 1.0 - rate
+        rest *= rate
+        sums[0] += np.vecdot(weighted, rate)
+        sums[1] += np.vecdot(weights, rate)
+        sums[4] += np.vecdot(weights, rest)
+        sums[3] += np.vecdot(weighted, rest)
+        rest *= block
+        sums[2] += np.vecdot(weighted, rest)
+    g0, g1, h00, h01, h11 = sums
+    return g0, g1, h00, h01, h11
+
+
 def pooled_slope(
     logits: Floats, truth: Floats, observed: Floats, *, start: float | None = None
 ) -> float:
-    """The one slope that fits all columns together (a global temperature)."""
+    """The one slope that fits all columns together (a global temperature); of very many labels, as
+    evenly spaced cases tell it."""
+    some = slice(None, None, spacing(observed))
+    logits, truth, observed = logits[some], truth[some], observed[some]
     seen = observed > 0
     flat = (each[seen][:, None] for each in (logits, truth, observed))
     begun = None if start is None else (np.array([start]), np.zeros(1))
     slope, _ = fit_scale(*flat, start=begun)
     return float(max(slope[0], LEAST_SLOPE))
+
+
+def spacing(observed: NDArray) -> int:
+    """Every how many-th of the cases (n, findings) are enough to observe ``OBSERVED`` labels."""
+    return max(1, int(np.count_nonzero(observed)) // OBSERVED)
 
 
 def calibrate(

@@ -425,11 +425,13 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A version besides the champion that a challenger is compared with: ``first`` or ``best``."""
+    """A version besides the champion that a challenger is compared with: ``first`` or ``best``.
+    ``instead`` are those that come next to it, for when it cannot answer any more."""
 
     name: str
     version: Version
     folder: Path
+    instead: tuple[tuple[Version, Path], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,18 +210,24 @@ class FusionTrainer:
         self, request: TrainingRequest
     ) -> tuple[list[tuple[Rival, Champion]], TrainingRequest]:
         """The versions besides the champion that the challenger is compared with; those that
-        cannot answer any more are named in the terms."""
-        found, left_out = [], []
+        cannot answer any more are named in the terms, and the next of their kind stands in."""
+        found: list[tuple[Rival, Champion]] = []
+        left_out: dict[int, None] = {}
+        seen = {request.parent.id if request.parent else None}
         for rival in request.terms.rivals:
-            version = rival.version
-            try:
-                bundle = bundles.read(rival.folder, version=version.id, sha256=version.sha256)
-                self._check_encoders(bundle, version.id)
-            except BundleInvalid:
-                left_out.append(version.id)
-                continue
-            known = champion_of(bundle, request.findings, sha256=version.sha256)
-            found.append((rival, known))
+            for version, folder in ((rival.version, rival.folder), *rival.instead):
+                if version.id in seen:
+                    break  # it is compared with already
+                try:
+                    bundle = bundles.read(folder, version=version.id, sha256=version.sha256)
+                    self._check_encoders(bundle, version.id)
+                except BundleInvalid:
+                    left_out[version.id] = None
+                    continue
+                known = champion_of(bundle, request.findings, sha256=version.sha256)
+                found.append((replace(rival, version=version, folder=folder), known))
+                seen.add(version.id)
+                break
         terms = replace(request.terms, left_out=tuple(left_out))
         return found, replace(request, terms=terms)
 

@@ -20,6 +20,8 @@ from mmreview.domain.versions import Role, Version
 RULES = "gate"
 #: Versions that have served; only they are rivals.
 _SERVED = (Role.CHAMPION, Role.RETIRED)
+#: So many versions are asked in turn for one that cannot answer any more.
+_INSTEAD = 4
 
 
 class Gating:
@@ -84,22 +86,22 @@ class Gating:
         """What the next challenger is judged by, and against whom besides the champion."""
         served = [v for v in self._versions.versions() if v.role in _SERVED]
         rivals: list[Rival] = []
-        for name, version in (("first", self._first(served)), ("best", self._best(served))):
+        oldest = sorted(served, key=lambda version: version.id)
+        for name, ordered in (("first", oldest), ("best", self._best(served))):
             known = {champion.id if champion else None, *(r.version.id for r in rivals)}
-            if version is not None and version.id not in known:
-                rivals.append(Rival(name, version, self._folder / version.folder))
+            if ordered and ordered[0].id not in known:
+                (version, folder), *others = [
+                    (v, self._folder / v.folder) for v in ordered[: 1 + _INSTEAD]
+                ]
+                rivals.append(Rival(name, version, folder, tuple(others)))
         return GateTerms(
             rules=self.rules(), rivals=tuple(rivals), attempts=self.attempts(),
             audit_set=self.audit_set(),
         )
 
-    @staticmethod
-    def _first(served: list[Version]) -> Version | None:
-        return min(served, key=lambda version: version.id, default=None)
-
-    def _best(self, served: list[Version]) -> Version | None:
-        """The one with the least log-loss on the present audit set, as measured when it was made;
-        without any that was measured there, on the newest set before it, then by
+    def _best(self, served: list[Version]) -> list[Version]:
+        """Those with a log-loss on the present audit set, as measured when they were made, the
+        least first; without any that was measured there, on the newest set before it, then by
         cross-validation."""
         measured = next(
             (
@@ -119,7 +121,7 @@ class Gating:
             for version in served
             if (loss := _log_loss(version, "cross_validation", None)) is not None
         ]
-        return min(measured, key=lambda each: (each[0], each[1].id))[1] if measured else None
+        return [each[1] for each in sorted(measured, key=lambda each: (each[0], each[1].id))]
 
 
 def _log_loss(version: Version, basis: str, audit_set: int | None) -> float | None:

@@ -47,6 +47,21 @@ def test_a_rival_that_cannot_answer_is_named_and_left_out(three, tmp_path):
     assert verdict.accepted
 
 
+def test_the_next_of_its_kind_stands_in_for_a_rival_that_cannot_answer(three, tmp_path):
+    _, rounds, first, second = three
+    gone, sound = tmp_path / "gone", rounds.folder / first.folder
+    missing = replace(first, id=7)
+    rivals = (Rival("best", missing, gone, ((missing, gone), (first, sound))),)
+    verdict = judged(three, rivals=rivals)
+    assert verdict.report["left_out"] == [7]
+    assert [(r["role"], r["version"]) for r in verdict.report["rivals"]] == [
+        ("champion", 2), ("best", 1)
+    ]
+    serving = (second, rounds.folder / second.folder)
+    verdict = judged(three, number=4, rivals=(Rival("first", missing, gone, (serving,)),))
+    assert [r["role"] for r in verdict.report["rivals"]] == ["champion"]  # it is asked already
+
+
 def test_imported_labels_judge_unless_they_are_called_weak(three):
     world = three[0]
     corrected = np.zeros(world.truth.shape, bool)

@@ -29,7 +29,7 @@ _MOST = 2.0
 #: An attempt is never allowed less than this: the set is long worn then.
 _LEAST = 1e-15
 #: Below this share of the first wealth the set is due for a refresh.
-_WORN = 0.2
+WORN = 0.2
 #: And after so many attempts, whatever they earned: each verdict tells the next challenger a little
 #: of what the set is like. Refits of labels did not make use of it (120 rounds of random labels,
 #: none truly worse); challengers that were made of the champion by random changes had lost .025
@@ -131,7 +131,7 @@ class Budget:
     def is_worn(self) -> bool:
         """Whether so little is left, or it was asked so often, that the set should be drawn
         anew."""
-        return self.wealth < _WORN * self.first or self.attempts >= MOST_ATTEMPTS
+        return self.wealth < WORN * self.first or self.attempts >= MOST_ATTEMPTS
 
 
 def budget_left(attempts: Iterable[Attempt], *, budget: float) -> Budget:

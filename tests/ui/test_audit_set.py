@@ -1,5 +1,7 @@
 """The audit set and the gate's criteria in the window: what is wished is done, with a name."""
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMessageBox, QPushButton
@@ -51,6 +53,17 @@ def test_an_empty_set_says_so_and_cases_can_be_drawn(bare):
     assert "12" in child(dialog, TextLine, "audit.cases").text()
     assert child(dialog, QLabel, "auditState").text() != tr("audit.empty")
     assert window.page.banner.isVisible()
+
+
+@pytest.mark.parametrize("worn", [False, True])
+def test_it_says_when_the_set_should_be_refreshed(bare, worn):
+    window, dialog = bare
+    status = window.session.desk.audit_set.status()
+    rules = window.session.desk.gating.rules()
+    dialog.show_status(replace(status, too_few="", worn=worn), rules)
+    said = child(dialog, QLabel, "auditState").text()
+    assert (said == tr("audit.worn")) is worn
+    assert "50" in said
 
 
 def test_a_new_set_is_asked_about_first(bare, qtbot):

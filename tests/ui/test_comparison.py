@@ -99,6 +99,15 @@ def test_it_says_against_whom_and_on_how_many_cases(opened):
     assert tr("ui.comparison.left_out", version=2) in notes(dialog)
 
 
+@pytest.mark.parametrize("worn", [False, True])
+def test_it_says_when_the_audit_set_should_be_refreshed(opened, worn):
+    told = version({**REPORT, "budget": {**REPORT["budget"], "worn": worn}})
+    said = notes(opened(ComparisonDialog(None, told)))
+    when = {"count": 50, "percent": "20 %"}
+    assert (tr("ui.comparison.worn", **when) in said) is worn
+    assert (tr("ui.comparison.due", **when) in said) is not worn
+
+
 def test_better_is_at_the_right_in_both_tables(opened):
     dialog = opened(ComparisonDialog(None, version()))
     first = dialog.rivals.item(1, dialog.rivals.columnCount() - 1).data(SPAN)

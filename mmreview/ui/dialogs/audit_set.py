@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from mmreview.domain.audit_sets import AuditStatus
-from mmreview.domain.gates import GateRules
+from mmreview.domain.gates import MOST_ATTEMPTS, WORN, GateRules
 from mmreview.translation import tr
 from mmreview.ui import theme
 from mmreview.ui.count_box import CountBox
@@ -208,7 +208,8 @@ class AuditSetDialog(Dialog):
             text, colour = tr("audit.worn"), colours.conflict
         else:
             left = percent(min(1.0, status.share_left))
-            text, colour = tr("ui.audit.judges", percent=left), colours.muted
+            due = {"count": MOST_ATTEMPTS, "least": percent(WORN)}
+            text, colour = tr("ui.audit.judges", percent=left, **due), colours.muted
         self._state.setText(text)
         palette = self._state.palette()
         palette.setColor(self._state.foregroundRole(), colour)

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from mmreview.domain.gates import MOST_ATTEMPTS, WORN
 from mmreview.domain.versions import Version
 from mmreview.translation import tr
 from mmreview.ui import theme
@@ -113,8 +114,8 @@ def rest(report: Mapping[str, Any]) -> list[str]:
         said.append(
             tr("ui.comparison.budget", count=budget["attempts"], percent=percent(left))
         )
-        if budget["worn"]:
-            said.append(tr("ui.comparison.worn"))
+        when = {"count": MOST_ATTEMPTS, "percent": percent(WORN)}
+        said.append(tr("ui.comparison.worn" if budget["worn"] else "ui.comparison.due", **when))
     return said
 
 

@@ -238,6 +238,15 @@ def test_too_little_room_is_told_before_anything_is_copied(top, script, own_fold
     assert not list(own_folders.rglob("mmreview*"))
 
 
+def test_a_program_that_does_not_start_here_is_not_installed(top, script, own_folders):
+    program = top / "program" / "mmreview"
+    program.write_text("#!/bin/sh\necho 'version GLIBC_2.99 not found' >&2\nexit 1\n")
+    code, out, err = script(top)
+    assert (code, out) == (2, "")
+    assert "GLIBC_2.99" in err
+    assert not list(own_folders.rglob("*mmreview*"))
+
+
 def test_a_torn_archive_is_refused(top, script):
     (top / "files.txt").unlink()
     code, _, err = script(top)

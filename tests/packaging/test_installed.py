@@ -192,6 +192,20 @@ def test_it_says_of_itself_that_it_is_whole(ada):
     assert ada.files() == set()
 
 
+def test_its_window_opens_on_an_x_server(machine, tmp_path):
+    """The platform plugin and all that it takes from the system, on a screen that nobody sees."""
+    server = shutil.which("xvfb-run")
+    if server is None:
+        pytest.skip("xvfb-run is not on this system")
+    done = said(
+        "env", "-i", f"HOME={tmp_path}", "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8",
+        server, "--auto-servernum", machine / "opt/mmreview/mmreview", "--smoke", "--json",
+    )  # fmt: skip
+    steps = {step["step"]: step for step in json.loads(done)["steps"]}
+    assert steps["window"]["qt_platform"] == "xcb"
+    assert steps["picture"]["colours"] > 100
+
+
 def test_nothing_can_be_written_into_the_program(machine):
     for path in (machine / "opt").rglob("*"):
         if not path.is_symlink():

@@ -123,6 +123,9 @@ install() {
         *[\"\\\`\$%]* | *'
 '*) refuse "The folder's name has a character that a menu entry cannot hold: $target" ;;
     esac
+    # Another processor, or a C library older than that of the machine that built it.
+    started=$("$here/program/mmreview" --version 2>&1) ||
+        refuse "The program does not start on this system; nothing was changed: $started"
     if [ "$target" != "$here" ]; then copy_to_target; fi
     register "$target"
     printf '%s is installed in %s\n' "$name" "$target"

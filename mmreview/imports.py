@@ -32,8 +32,8 @@ def modules() -> tuple[str, ...]:
 def wanted(module: str) -> set[str]:
     """The modules that ``module`` imports anywhere; ``a.b`` also for ``from a import b``."""
     spec = importlib.util.find_spec(module)
-    loader = spec.loader if spec is not None else None
-    code = loader.get_code(module) if hasattr(loader, "get_code") else None
+    read = getattr(spec.loader if spec is not None else None, "get_code", None)
+    code: CodeType | None = read(module) if read is not None else None
     return set() if code is None else {name for part in _parts(code) for name in _imports(part)}
 
 

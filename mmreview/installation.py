@@ -215,6 +215,7 @@ def _is_as_listed(
     try:
         if path.stat().st_size != int(entry["bytes"]):
             return False
-        return (yield from _digest(path, known)) == entry["sha256"]
+        digest = yield from _digest(path, known)
+        return digest == str(entry["sha256"])
     except OSError:
         return False

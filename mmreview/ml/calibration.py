@@ -94,10 +94,10 @@ def fit_scale(
         h00 += pull_slope
         h11 += pull_offset
         determinant = np.maximum(h00 * h11 - h01**2, 1e-9)
-        moves = np.stack([h11 * g0 - h01 * g1, h00 * g1 - h01 * g0]) / determinant
-        moves = np.clip(moves, -1.0, 1.0)
-        slope, offset = slope - moves[0], offset - moves[1]
-        if np.abs(moves).max(initial=0.0) < _NEAR:
+        turn = np.minimum(np.maximum((h11 * g0 - h01 * g1) / determinant, -1.0), 1.0)
+        shift = np.minimum(np.maximum((h00 * g1 - h01 * g0) / determinant, -1.0), 1.0)
+        slope, offset = slope - turn, offset - shift
+        if not len(x) or max(np.abs(turn).max(), np.abs(shift).max()) < _NEAR:
             break
     return slope, offset
 
@@ -154,7 +154,7 @@ def calibrate(
     """Fit out-of-fold ``logits`` (n, findings) to ``truth``; NaN logits count as unobserved.
     ``like`` is that of nearly the same rows, to begin from."""
     known = observed * ~np.isnan(logits) * ~np.isnan(truth)
-    logits, truth = np.nan_to_num(logits), np.nan_to_num(truth)
+    logits, truth = np.where(known > 0, logits, 0.0), np.where(known > 0, truth, 0.0)
     useful = known.sum(axis=0) > 0
     if not useful.any():
         return Calibration(np.ones(logits.shape[1]), np.zeros(logits.shape[1]))

@@ -85,8 +85,10 @@ class Ancestor:
     def carries(self, heads: Mapping[str, HeadFit], models: int) -> Bools | None:
         """Those of the findings that keep what they had, if there are as many ``models`` and these
         ``heads`` know the same of them."""
+        if self.untouched is None or len(self.models) != models:
+            return None
         parent = self.models[0]
-        if self.untouched is None or len(self.models) != models or {*parent.heads} != {*heads}:
+        if {*parent.heads} != {*heads}:
             return None
         same = [heads[m].heads[0].taught == head.taught for m, head in parent.heads.items()]
         columns = self.untouched & np.logical_and.reduce(same)

@@ -152,24 +152,28 @@ class EncodedFeatures:
         return self._cards[modality].fingerprint(self._numerics(modality))
 
     def matrix(
-        self, modality: str, hashes: Sequence[tuple[str, ...]]
+        self, modality: str, hashes: Sequence[tuple[str, ...]],
+        out: NDArray[np.float32] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """One row a case, (n, width): the mean over those of its contents that are cached.
-        The mask (n,) is False, and the row zero, where none is."""
+        The mask (n,) is False, and the row zero, where none is. ``out`` takes them, if given."""
         cache = self._existing(modality)
         flat = [value for case in hashes for value in case]
+        if out is None:
+            out = np.empty((len(hashes), self.width(modality)), np.float32)
         if cache is None or not flat:
-            shape = (len(hashes), self.width(modality))
-            return np.zeros(shape, dtype=np.float32), np.zeros(len(hashes), dtype=bool)
-        rows, known = cache.read(flat)
+            out[:] = 0
+            return out, np.zeros(len(hashes), dtype=bool)
         counts = np.array([len(case) for case in hashes])
         if (counts == 1).all():
-            return rows, known
+            return cache.read(flat, out)
+        rows, known = cache.read(flat)
         owner = np.repeat(np.arange(len(hashes)), counts)
         sums = np.zeros((len(hashes), self.width(modality)), dtype=np.float32)
         np.add.at(sums, owner[known], rows[known])
         found = np.bincount(owner[known], minlength=len(hashes))
-        return sums / np.maximum(found, 1)[:, None].astype(np.float32), found > 0
+        np.divide(sums, np.maximum(found, 1)[:, None].astype(np.float32), out=out)
+        return out, found > 0
 
     # --- the port -----------------------------------------------------------------------------
 

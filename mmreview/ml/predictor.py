@@ -28,7 +28,7 @@ from mmreview.ml.fusion.fusing import PARTED
 from mmreview.ml.intervals import Bounds, intervals
 from mmreview.ml.model import Model, Opinions
 from mmreview.ml.pairing import ConflictNull, PairEvidence
-from mmreview.ml.samples import CachedFeatures
+from mmreview.ml.samples import CachedFeatures, are_sound
 from mmreview.ml.scoring import BLOCK, joined, score_block
 
 
@@ -53,6 +53,7 @@ class BundlePredictor:
         self._rarer: dict[str, list[int]] = dict(bundle.card["counts"].get("rarer", {}))
         self._pairs = bundle.pairs
         self._features = features
+        self._rooms: list[dict[str, NDArray[np.float32]]] = []
         self._reads_parts = FUSIONS[self.fusion].reads == PARTED
 
     @property
@@ -113,7 +114,13 @@ class BundlePredictor:
 
         def block(begin: int) -> ScoreTable:
             part = {m: own[begin : begin + BLOCK] for m, own in known.items()}
-            return score_block(self._model, self._pairs, *self._read(part))
+            try:
+                room = self._rooms.pop()
+            except IndexError:
+                room = {}
+            table = score_block(self._model, self._pairs, *self._read(part, room))
+            self._rooms.append(room)
+            return table
 
         begins = range(0, max(count, 1), BLOCK)
         if len(begins) == 1:
@@ -122,15 +129,20 @@ class BundlePredictor:
             return joined(list(threads.map(block, begins)))
 
     def _read(
-        self, hashes: Mapping[str, Sequence[tuple[str, ...]]]
+        self, hashes: Mapping[str, Sequence[tuple[str, ...]]],
+        room: dict[str, NDArray[np.float32]] | None = None,
     ) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.bool_]]]:
-        """(n, width) features and (n,) presence by modality; damaged features are absent."""
+        """(n, width) features and (n,) presence by modality; damaged features are absent. ``room``
+        keeps memory for ``BLOCK`` cases from block to block."""
         features, present = {}, {}
         for m, own in hashes.items():
-            features[m], there = self._features.matrix(m, own)
-            # Nothing finite times zero is not a number: cheaper than to ask each of them.
-            with np.errstate(invalid="ignore", over="ignore"):
-                sound = np.isfinite(features[m] @ np.zeros(features[m].shape[1], np.float32))
+            out = None
+            if room is not None:
+                if m not in room:
+                    room[m] = np.empty((BLOCK, self._features.width(m)), np.float32)
+                out = room[m][: len(own)]
+            features[m], there = self._features.matrix(m, own, out=out)
+            sound = are_sound(features[m])
             features[m][~sound] = 0
             present[m] = there & sound
         for m in self._features.part_widths if self._reads_parts else ():

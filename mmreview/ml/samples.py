@@ -94,9 +94,11 @@ class CachedFeatures(Protocol):
         ...
 
     def matrix(
-        self, modality: str, hashes: Sequence[tuple[str, ...]]
+        self, modality: str, hashes: Sequence[tuple[str, ...]],
+        out: NDArray[np.float32] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """(n, width) features, the mean over a case's hashes, and where there are any."""
+        """(n, width) features, the mean over a case's hashes, and where there are any. ``out``
+        takes the features, if given."""
         ...
 
 
@@ -282,13 +284,14 @@ def gather(
     modalities = tuple(features.modalities)
     for position, modality in enumerate(modalities):
         hashes = table.hashes.get(modality)
-        values = np.zeros((len(rows), features.width(modality)), np.float32)
+        shape = (len(rows), features.width(modality))
+        values = np.empty(shape, np.float32) if hashes else np.zeros(shape, np.float32)
         there = np.zeros(len(rows), bool)
         for begin in range(0, len(rows) if hashes else 0, _BLOCK):
             block = slice(begin, begin + _BLOCK)
             asked = [hashes[row] for row in rows[block]]
-            values[block], there[block] = features.matrix(modality, asked)
-            sound = np.isfinite(values[block]).all(axis=1)  # a damaged one is none
+            _, there[block] = features.matrix(modality, asked, out=values[block])
+            sound = are_sound(values[block])  # a damaged one is none
             damaged[modality] = damaged.get(modality, 0) + int((there[block] & ~sound).sum())
             there[block] &= sound
             values[block][~there[block]] = 0
@@ -319,6 +322,13 @@ def gather(
         uncertain=_some(table.uncertain, rows),
         confirmed=_some(table.confirmed, rows),
     )
+
+
+def are_sound(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) which of (n, width) features are all finite."""
+    # Nothing finite times zero is not a number: cheaper than to ask each of them.
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.isfinite(rows @ np.zeros(rows.shape[1], np.float32))
 
 
 def _some(

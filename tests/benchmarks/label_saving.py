@@ -168,12 +168,13 @@ class Memory:
         return False
 
     def matrix(
-        self, modality: str, hashes: Sequence[tuple[str, ...]]
+        self, modality: str, hashes: Sequence[tuple[str, ...]],
+        out: NDArray[np.float32] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """The rows."""
         rows = [int(own[0]) if own else 0 for own in hashes]
         there = np.array([bool(own) for own in hashes], bool)
-        return self._found.features[modality][rows] * there[:, None], there
+        return np.multiply(self._found.features[modality][rows], there[:, None], out=out), there
 
 
 def _encoded(

@@ -86,10 +86,12 @@ class SyntheticFeatures:
         """What made them."""
         return "synthetic"
 
-    def matrix(self, modality: str, hashes: Any) -> tuple[np.ndarray, np.ndarray]:
+    def matrix(
+        self, modality: str, hashes: Any, out: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The cached rows."""
         rows = np.array([int(h[0]) for h in hashes])
-        return self.matrices[modality][rows], np.ones(len(rows), bool)
+        return np.take(self.matrices[modality], rows, axis=0, out=out), np.ones(len(rows), bool)
 
     def table(self, targets: np.ndarray, corrected: np.ndarray) -> LabelTable:
         """All cases, two a patient, a tenth of the patients in the audit partition."""

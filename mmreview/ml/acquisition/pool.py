@@ -25,7 +25,7 @@ from mmreview.ml.calibration import sigmoid
 from mmreview.ml.encoders.card import PARTS
 from mmreview.ml.model import Opinions
 from mmreview.ml.predictor import BundlePredictor
-from mmreview.ml.samples import CachedFeatures, rows_of
+from mmreview.ml.samples import CachedFeatures, are_sound, rows_of
 from mmreview.ml.scoring import score_block
 
 Array = NDArray[np.float32]
@@ -225,9 +225,7 @@ class Pool:
         nothing: list[tuple[str, ...]] = [()] * len(keys)
         for m in self.modalities:
             rows, there = self.features.matrix(m, hashes.get(m, nothing))
-            # Nothing finite times zero is not a number: cheaper than to ask each of them.
-            with np.errstate(invalid="ignore", over="ignore"):
-                sound = np.isfinite(rows @ np.zeros(rows.shape[1], np.float32))
+            sound = are_sound(rows)
             if not sound.all():
                 damaged += [(key, m) for key in keys[there & ~sound].tolist()]
                 rows[~sound] = 0

@@ -46,9 +46,10 @@ class FakeFeatures:
     def parts_cached(self):
         return bool(self.part_widths)
 
-    def matrix(self, modality, hashes):
+    def matrix(self, modality, hashes, out=None):
         source = self._matrices[modality]
-        values = np.zeros((len(hashes), source.shape[1]), np.float32)
+        values = np.zeros((len(hashes), source.shape[1]), np.float32) if out is None else out
+        values[:] = 0
         there = np.zeros(len(hashes), bool)
         for row, own in enumerate(hashes):
             if own:

@@ -287,6 +287,8 @@ def _style_sheet(theme: Theme) -> str:
     QSpinBox {{ padding: 1px 4px; min-height: 16px; }}
     QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: none; }}
     QLineEdit:focus, QSpinBox:focus, QComboBox:focus {{ border-color: {t['focus']}; }}
+    QLineEdit:disabled, QSpinBox:disabled, QSpinBox:disabled QLineEdit, QComboBox:disabled {{
+        color: {t['faint']}; }}
     QMenu {{ background: {t['raised']}; border: 1px solid {t['line']}; padding: 4px; }}
     QMenu::item {{ padding: 4px 24px 4px 12px; border-radius: 3px; }}
     QMenu::item:selected {{ background: {t['selection']}; }}

@@ -126,6 +126,7 @@ class PlanningDialog(Dialog):
         self._running = running
         for widget in (self._start, self._policy, *self._numbers.values()):
             widget.setEnabled(not running)
+        self._empty.setHidden(running or not self._plot.isHidden())
 
     def _on_start_clicked(self) -> None:
         if not self._running:

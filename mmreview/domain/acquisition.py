@@ -4,7 +4,7 @@ implements it, ``services.queueing`` and the simulator ask it.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -43,7 +43,9 @@ class AcquisitionRequest:
     in slices of a block, so a sequence that asks the store serves too. ``table`` are the labels
     that hold. ``version`` in ``folder`` is the serving bundle, if there is one. ``findings`` are
     the project's. The same ``seed`` chooses the same cases. ``threads`` is how many computations
-    may run side by side; None: as many as one computation may use.
+    may run side by side; None: as many as one computation may use. ``doubts`` asks for the ``top``
+    cases of the pool by the mean entropy in bits of what the version has said of them before, which
+    is quicker than to ask it again; it has no answer while the version has not spoken of them all.
     """
 
     policy: str
@@ -56,6 +58,7 @@ class AcquisitionRequest:
     folder: Path | None = None
     seed: int = 0
     threads: int | None = None
+    doubts: Callable[[], Sequence[tuple[int, float]] | None] = lambda: None
 
 
 class Acquisition(Protocol):

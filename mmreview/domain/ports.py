@@ -325,6 +325,13 @@ class QueueStore(Protocol):
         """The keys ('q') of the cases of a partition that nobody has read, ascending."""
         ...
 
+    def doubtful(
+        self, version: int, partition: Partition, top: int
+    ) -> list[tuple[int, float]] | None:
+        """The keys of ``top`` of these cases and the mean entropy of ``version``'s opinions on
+        them in bits, largest first; None while it has not scored all of them."""
+        ...
+
     def read_count(self) -> int:
         """How many reads have been committed, second readings among them."""
         ...

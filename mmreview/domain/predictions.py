@@ -293,10 +293,12 @@ class ScoreTable:
 
 @dataclass(frozen=True, slots=True)
 class CaseScore:
-    """The disposable sort keys of one case under one version (see ``queues``)."""
+    """The disposable sort keys of one case under one version (see ``queues``). ``doubt`` is the
+    mean entropy of the fused opinion in bits, a part of the priority."""
 
     key: int
     conflict: float | None
     priority: float | None
     reason: str = ""
     reason_params: Mapping[str, object] = field(default_factory=dict)
+    doubt: float | None = None

@@ -126,7 +126,8 @@ def _score(
     priority = uncertainty + (conflict or 0.0)
     if is_wrong_pair(wrong_pair):
         priority += wrong_pair or 0.0
-        return CaseScore(key, conflict, priority, "queue.wrong_pair")
+        return CaseScore(key, conflict, priority, "queue.wrong_pair", doubt=uncertainty)
+    reason, finding = "queue.uncertain", uncertain
     if is_conflict(conflict, rank):
-        return CaseScore(key, conflict, priority, "queue.conflict", {"finding": conflicting})
-    return CaseScore(key, conflict, priority, "queue.uncertain", {"finding": uncertain})
+        reason, finding = "queue.conflict", conflicting
+    return CaseScore(key, conflict, priority, reason, {"finding": finding}, uncertainty)

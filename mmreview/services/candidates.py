@@ -99,9 +99,16 @@ class Candidates:
             version=self._version,
             folder=self._folder / self._version.folder if self._version else None,
             seed=self._seed,
+            doubts=self._doubts,
         )
         found = yield from self._acquisition.rank(request)
         return [Offer(c.key, stream, c.score, c.reason, c.params) for c in found]
+
+    def _doubts(self) -> list[tuple[int, float]] | None:
+        """What the version that serves said of the pool when it ordered the worklist."""
+        if self._version is None:
+            return None
+        return self._queue.doubtful(self._version.id, Partition.TRAIN, self._places)
 
     def _at_random(self, stream: Stream) -> list[Offer]:
         """Unread cases of the partition of this name; each keeps its lot from queue to queue."""

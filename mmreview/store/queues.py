@@ -18,8 +18,8 @@ from sqlalchemy.dialects.sqlite import insert
 from mmreview.domain.cases import Partition
 from mmreview.domain.reads import canonical_json
 from mmreview.domain.streams import Offer, Stream
-from mmreview.store.scores import ScoreCache, SqlScoreStore, reason_params
-from mmreview.store.tables import Query, cases, events, queue, worklist
+from mmreview.store.scores import ScoreCache, SqlScoreStore, base_of, reason_params
+from mmreview.store.tables import Query, cases, events, queue, scores, worklist
 
 _DROP = Query(delete(queue))
 _PLACE = Query(insert(queue).prefix_with("OR REPLACE"))
@@ -38,6 +38,16 @@ _pool = (
     .subquery()
 )
 _POOL = Query(select(func.json_group_array(_pool.c.key)))
+#: First of all a case without a score, or with one that does not tell the doubt of an opinion.
+_lacking = scores.c.id.is_(None) | (scores.c.doubt.is_(None) & scores.c.priority.is_not(None))
+_DOUBTFUL = Query(
+    select(worklist.c.key, scores.c.doubt, _lacking.label("lacking"))
+    .join(cases, cases.c.key == worklist.c.key)
+    .join(scores, scores.c.id == worklist.c.key + bindparam("base"), isouter=True)
+    .where(cases.c.partition == bindparam("wanted"), worklist.c.done == 0)
+    .order_by(_lacking.desc(), scores.c.doubt.desc(), worklist.c.key)
+    .limit(bindparam("limit"))
+)
 _IS_READ: ColumnElement[bool] = literal_column("kind = 'read_committed'")
 _COMMITTED = Query(select(func.count()).select_from(events).where(_IS_READ))
 _READS = Query(
@@ -110,6 +120,19 @@ class SqlQueueStore:
             lambda connection: _POOL.value(connection, wanted=str(partition))
         )
         return array("q", json.loads(text))
+
+    def doubtful(
+        self, version: int, partition: Partition, top: int
+    ) -> list[tuple[int, float]] | None:
+        """The unread cases of a partition that the version doubts most, with how much; None while
+        it has not scored all of them (see the port)."""
+        wanted = {"base": base_of(version), "wanted": str(partition), "limit": max(top, 1)}
+        rows = self._scores.reading(
+            lambda connection: _DOUBTFUL.run(connection, **wanted).fetchall()
+        )
+        if rows and rows[0][2]:
+            return None
+        return [(key, doubt) for key, doubt, _ in rows[:top] if doubt is not None]
 
     def read_count(self) -> int:
         """How many reads have been committed, second readings among them."""

@@ -32,7 +32,7 @@ T = TypeVar("T")
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS cache.scores (
     id INTEGER NOT NULL PRIMARY KEY, conflict REAL, priority REAL,
-    reason TEXT NOT NULL, reason_params TEXT NOT NULL
+    reason TEXT NOT NULL, reason_params TEXT NOT NULL, doubt REAL
 )""",
     """CREATE TABLE IF NOT EXISTS cache.queue (
     key INTEGER NOT NULL PRIMARY KEY, place INTEGER NOT NULL, stream TEXT NOT NULL,
@@ -265,6 +265,7 @@ class SqlScoreStore:
                 "priority": score.priority,
                 "reason": score.reason,
                 "reason_params": canonical_json(dict(score.reason_params)),
+                "doubt": score.doubt,
             }
             for score in scores
         ]

@@ -213,6 +213,7 @@ scores = Table(
     Column("priority", Real),
     Column("reason", Text, nullable=False),
     Column("reason_params", Text, nullable=False),
+    Column("doubt", Real),
     schema="cache",
 )
 

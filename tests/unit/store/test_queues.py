@@ -122,3 +122,26 @@ def test_a_reader_without_the_right_to_write_queues_for_itself(five):
     assert keys(reader)[0] == 1
     assert keys(five)[0] == 5
     reader.close()
+
+
+def doubted(store, *doubts):
+    """Scores of version 1 with these doubts, of the cases 1, 2, …"""
+    store.scores.replace(
+        1, [CaseScore(key, 0.1, 0.9, "queue.uncertain", doubt=d) for key, d in doubts]
+    )
+
+
+def test_the_most_doubtful_are_told_once_all_are_scored(five):
+    doubted(five, (1, 0.2), (2, 0.8))
+    assert five.queue.doubtful(1, Partition.TRAIN, 2) is None  # 3 and 5 have other scores yet
+    doubted(five, (3, 0.5), (5, 0.8))
+    assert five.queue.doubtful(1, Partition.TRAIN, 3) == [(2, 0.8), (5, 0.8), (3, 0.5)]
+    assert five.queue.doubtful(2, Partition.TRAIN, 3) is None
+    five.scores.replace(1, [CaseScore(5, None, None, "queue.no_opinion")])
+    assert five.queue.doubtful(1, Partition.TRAIN, 9) == [(2, 0.8), (3, 0.5), (1, 0.2)]
+
+
+def test_what_has_been_read_is_not_doubted(five, reviewing):
+    doubted(five, (1, 0.2), (2, 0.8), (3, 0.5), (5, 0.1))
+    reviewing(five).commit_read(2, reader="ana")
+    assert five.queue.doubtful(1, Partition.TRAIN, 2) == [(3, 0.5), (1, 0.2)]

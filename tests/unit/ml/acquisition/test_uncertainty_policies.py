@@ -74,3 +74,27 @@ def test_the_best_are_sorted_with_ties_in_order():
     assert best(scores, 4).tolist() == [2, 5, 0, 3]
     assert best(scores, 99).tolist() == [2, 5, 0, 3, 4]
     assert best(scores, 0).tolist() == []
+
+
+def test_entropy_need_not_ask_again_what_was_said_before(ask, monkeypatch):
+    """The same cases with the same reasons, from what orders the worklist; no other is read."""
+    asking = ask(labelled=60)
+    predictor = asking.train()
+    pool = list(asking.pool)
+    cases = [asking.world.case(key) for key in pool]
+    table = predictor.score({m: [c.hashes(m) for c in cases] for m in asking.world.hashes})
+    doubts = dict(zip(pool, table.uncertainty.tolist(), strict=True))
+    most = sorted(doubts.items(), key=lambda pair: -pair[1])[:5]
+    asked = asking.rank("entropy")
+    read, matrix = [], asking.world.features.matrix
+
+    def reading(modality, hashes, out=None):
+        read.append(len(hashes))
+        return matrix(modality, hashes, out)
+
+    monkeypatch.setattr(asking.world.features, "matrix", reading)
+    told = asking.rank("entropy", doubts=lambda: most)
+    assert [(c.key, c.params) for c in told] == [(c.key, c.params) for c in asked]
+    assert [c.score for c in told] == pytest.approx([c.score for c in asked], abs=1e-5)
+    assert set(read) == {5}
+    assert asking.rank("entropy", doubts=lambda: []) == []

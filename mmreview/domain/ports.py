@@ -325,11 +325,9 @@ class QueueStore(Protocol):
         """The keys ('q') of the cases of a partition that nobody has read, ascending."""
         ...
 
-    def doubtful(
-        self, version: int, partition: Partition, top: int
-    ) -> list[tuple[int, float]] | None:
-        """The keys of ``top`` of these cases and the mean entropy of ``version``'s opinions on
-        them in bits, largest first; None while it has not scored all of them."""
+    def doubtful(self, version: int, of: Partition, top: int) -> list[tuple[int, float]] | None:
+        """The ``top`` of these cases by the mean entropy (bits) of what ``version`` says of them:
+        keys with it, largest first; None while it has not scored all of them."""
         ...
 
     def read_count(self) -> int:

@@ -190,7 +190,7 @@ def describe(device: str = AUTO) -> dict[str, Any]:
         properties = torch.cuda.get_device_properties(0)
         name, memory = properties.name, properties.total_memory
     else:
-        name, memory = _processor_name(), _main_memory()
+        name, memory = _processor_name(), main_memory()
     return {
         "device": name,
         "device_kind": kind,
@@ -210,7 +210,7 @@ def _processor_name() -> str:
     return platform.processor() or platform.machine() or "CPU"
 
 
-def _main_memory() -> int:
+def main_memory() -> int:
     """Bytes of main memory, 0 where the system does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

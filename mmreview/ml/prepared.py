@@ -19,15 +19,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mmreview.ml import device as devices
 from mmreview.ml.encoders.card import Weighing
 from mmreview.ml.solver import Design, Trace
 from mmreview.ml.standards import MarkedStandard, Standard
 
 Array = NDArray[np.float32]
 
-#: A shelf holds no more numbers than this: 128 MB, about 13,000 reports. Where more are prepared,
-#: memory counts for more than the third of a warm round that it saves.
-_KEPT = 32_000_000
+#: A shelf holds no more numbers than this (128 MB, about 13,000 reports), or than this share of the
+#: machine's memory holds (in 24 GB, 100,000 reports): where more are prepared, memory counts for
+#: more than the third of a warm round that it saves.
+_KEPT, _SHARE = 32_000_000, 1 / 24
 #: Products of a row that it is known by: two rows that differ share all of them by no chance.
 _MARKS = 4
 
@@ -138,6 +140,6 @@ class Shelf:
             return kept.prepared
         self._kept = None  # never two in memory
         prepared = yield from Prepared.of(features, rows, layout)
-        if features.size <= _KEPT:
+        if features.size <= max(_KEPT, _SHARE * devices.main_memory() / features.itemsize):
             self._kept = _Kept(marks, rows, layout, prepared)
         return prepared

@@ -121,12 +121,10 @@ class SqlQueueStore:
         )
         return array("q", json.loads(text))
 
-    def doubtful(
-        self, version: int, partition: Partition, top: int
-    ) -> list[tuple[int, float]] | None:
+    def doubtful(self, version: int, of: Partition, top: int) -> list[tuple[int, float]] | None:
         """The unread cases of a partition that the version doubts most, with how much; None while
         it has not scored all of them (see the port)."""
-        wanted = {"base": base_of(version), "wanted": str(partition), "limit": max(top, 1)}
+        wanted = {"base": base_of(version), "wanted": str(of), "limit": max(top, 1)}
         rows = self._scores.reading(
             lambda connection: _DOUBTFUL.run(connection, **wanted).fetchall()
         )

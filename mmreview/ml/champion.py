@@ -7,7 +7,7 @@ patients that it learned from, its fold models stand in, so that neither side of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -135,14 +135,18 @@ def _unchanged(samples: Samples, known: LabelTable | None) -> Floats:
     return np.where(changed, np.nan, samples.judged)
 
 
-def changed_share(samples: Samples, known: LabelTable | None) -> float:
+def changed_share(
+    samples: Samples, known: LabelTable | None, learned: Mapping[int, int]
+) -> float:
     """The share of the labels that a version has not learned as they are, where it learned those
-    of ``known``."""
+    of ``known`` of the cases whose keys are ``learned`` (a table of the past has imported labels as
+    they are now)."""
     labelled = ~np.isnan(samples.targets)
     if known is None or not labelled.any():
         return 1.0
-    same = _before(samples, known)[labelled] == samples.targets[labelled]
-    return float(1 - same.mean())
+    there = np.isin(samples.keys, np.fromiter(learned, np.int64, len(learned)))
+    same = (_before(samples, known) == samples.targets) & there[:, None]
+    return float(1 - same[labelled].mean())
 
 
 def _before(samples: Samples, known: LabelTable) -> NDArray[np.float32]:

@@ -413,7 +413,8 @@ def _ancestor(
     if parent is None:
         return None
     known = request.parent_table
-    ancestor = replace(parent.ancestor, changed=changed_share(samples, known))
+    changed = changed_share(samples, known, parent.ancestor.fold_of)
+    ancestor = replace(parent.ancestor, changed=changed)
     if known is None or request.fusion == AUTO or not carries(parent.bundle.card, recipe):
         return ancestor
     return replace(ancestor, untouched=untouched(samples, known, ancestor.fold_of))

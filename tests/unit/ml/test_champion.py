@@ -93,7 +93,10 @@ def test_the_share_of_labels_that_a_parent_has_not_learned(make_world):
         except StopIteration as done:
             samples = done.value
             break
-    assert changed_share(samples, known) == pytest.approx((10 * 3 + 2) / (40 * 3 - 1))
-    assert changed_share(samples, world.table(targets=after)) == 0.0
-    assert changed_share(samples, world.table(rows=np.arange(0))) == 1.0
-    assert changed_share(samples, None) == 1.0
+    learned = dict.fromkeys(range(40), 0)
+    assert changed_share(samples, known, learned) == pytest.approx((10 * 3 + 2) / (40 * 3 - 1))
+    assert changed_share(samples, world.table(targets=after), learned) == 0.0
+    assert changed_share(samples, world.table(rows=np.arange(0)), learned) == 1.0
+    assert changed_share(samples, None, learned) == 1.0
+    few = dict.fromkeys(range(10), 0)  # imported since: the table of then has today's labels
+    assert changed_share(samples, world.table(targets=after), few) == pytest.approx(90 / 119)

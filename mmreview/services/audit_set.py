@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 #: Labels of either kind below which an audit set cannot judge (see ``ml.gate``).
 _LEAST_LABELS = 10
+#: So many of the newest comparisons say how much two versions differ.
+_COMPARED = 5
 
 
 class AuditSet:
@@ -226,8 +228,10 @@ def _auroc_of(champion: Version | None, finding: str) -> float:
 
 
 def _spread(versions: Sequence[Version]) -> float | None:
-    """How much the difference to the champion varied from case to case when the newest version was
-    judged: its bound's reach, in standard errors, times the root of the cases."""
+    """How much the difference to the champion varied from case to case when the newest versions
+    were judged: its bound's reach, in standard errors, times the root of the cases. The largest of
+    a few: a round that learned next to nothing hardly differs, and the next one may."""
+    found: list[float] = []
     for version in reversed(versions):
         report = version.gate.get("report") or {}
         rivals = report.get("rivals") or []
@@ -237,5 +241,7 @@ def _spread(versions: Sequence[Version]) -> float | None:
         rival = rivals[0]
         reach = float(rival["upper"]) - float(rival["difference"])
         error = reach / NormalDist().inv_cdf(1 - float(alpha))
-        return max(error * math.sqrt(float(rival["cases"])), 1e-3)
-    return None
+        found.append(max(error * math.sqrt(float(rival["cases"])), 1e-3))
+        if len(found) == _COMPARED:
+            break
+    return max(found, default=None)

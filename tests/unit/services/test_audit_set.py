@@ -49,6 +49,25 @@ def test_an_empty_project_has_a_proposal_all_the_same(open_desk):
     assert status.proposal.cases > 100
 
 
+def test_a_round_that_changed_nothing_does_not_make_the_next_one_easy_to_judge(open_desk):
+    desk = open_desk([labelled(n, partition=Partition.TRAIN) for n in range(1, 10)])
+    real = desk.learning._trainer.train
+    uppers = iter((0.04, 0.0, 0.0))
+
+    def judged(request):
+        result = yield from real(request)
+        rival = {"role": "champion", "difference": 0.0, "upper": next(uppers), "cases": 100}
+        report = {"rivals": [rival], "budget": {"alpha": 0.05}}
+        return replace(result, gate=replace(result.gate, report=report))
+
+    desk.learning._trainer.train = judged
+    for _ in range(3):
+        for _ in desk.learning.train(actor="ana"):
+            pass
+    # The reach of the first, in standard errors, times the root of its cases.
+    assert desk.audit_set.status().proposal.spread == pytest.approx(0.04 / 1.645 * 10, rel=1e-3)
+
+
 def test_the_finer_the_precision_the_larger_the_set(open_desk):
     audit_set = open_desk([labelled(n) for n in range(1, 40)]).audit_set
     sizes = [audit_set.status(precision=p).proposal.auroc for p in (0.1, 0.05, 0.02)]

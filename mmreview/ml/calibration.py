@@ -33,8 +33,8 @@ _PSEUDO = 20.0
 _NEWTON_STEPS = 12
 #: A last step of less than this leaves an error of its square, which no opinion shows.
 _NEAR = 3e-3
-#: So many labels, of evenly spaced cases, tell a slope that all findings share: to a hundredth.
-OBSERVED = 50_000
+#: So many labels, of evenly spaced cases, tell a slope that all findings share: to two hundredths.
+OBSERVED = 20_000
 #: Numbers that are worked on at once: they stay in a core's cache.
 _BLOCK = 16_384
 #: A head whose out-of-fold opinion misleads keeps this slope: next to no opinion.

@@ -34,6 +34,7 @@ _DRAWS, _FEWEST = 500, 100
 #: Weights (draws × cases) that are worked on at once at most.
 _WEIGHTS = 200_000
 _LEVEL = 0.95
+_ENDS = ((1 - _LEVEL) / 2, (1 + _LEVEL) / 2)
 #: From so many labels on, and so many of the rarer kind, draws are followed by influence.
 _FOLLOWED, _RARER = 2000, 20
 #: Labels together above which micro rows get no intervals, and weights (draws × labels) of one.
@@ -238,7 +239,13 @@ def ranked(
 
 
 def _intervals(found: Mapping[str, Floats]) -> dict[str, list[float] | None]:
-    return {name: bounds(found[name]) for name in BOUNDED if name in found}
+    names = [name for name in BOUNDED if name in found]
+    whole = [name for name in names if not np.isnan(found[name]).any()]
+    ends: dict[str, list[float]] = {}
+    if whole:  # together: a quantile takes longer to ask for than to find
+        both = np.quantile(np.stack([found[name] for name in whole]), _ENDS, axis=1)
+        ends = dict(zip(whole, both.T.tolist(), strict=True))
+    return {name: ends[name] if name in ends else bounds(found[name]) for name in names}
 
 
 def bounds(values: Floats) -> list[float] | None:
@@ -246,8 +253,7 @@ def bounds(values: Floats) -> list[float] | None:
     known = values[~np.isnan(values)]
     if len(known) < 0.9 * len(values):
         return None
-    tail = (1 - _LEVEL) / 2
-    low, high = np.quantile(known, [tail, 1 - tail])
+    low, high = np.quantile(known, _ENDS)
     return [float(low), float(high)]
 
 

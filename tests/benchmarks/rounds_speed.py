@@ -8,10 +8,10 @@ their labels; see ``predicting``): all of them labelled, which is the worst case
 size also with 2,000 labelled. Each round: 25 corrections through ``Reviewing.correct``, then
 ``Learning.train`` on the learning lane of the real runner, one core left to the window, until the
 new version is registered with the gate's word; then it is loaded and the open case asked again.
-``first`` is the first round on these labels, from the version of the 577, regularisation searched;
-it is made to serve, and the median of the rounds that follow stands beside it, with the last one's
-phases. ``late p99`` is how late a 1 ms timer on the UI thread is
-meanwhile: below 16.7 ms no frame is missed. Targets: 2 s at 10,000 and 6 s at 100,000.
+``first`` is the first round on these labels, from the version of the 577, regularisation searched
+and the fit followed to its end; it is made to serve, and the median of the rounds that follow
+stands beside it, with the last one's phases. ``late p99`` is how late a 1 ms timer on the UI thread
+is meanwhile: below 16.7 ms no frame is missed. Targets: 2 s at 10,000 and 6 s at 100,000.
 """
 
 from __future__ import annotations

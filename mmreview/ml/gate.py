@@ -156,7 +156,8 @@ def judge(bout: Bout, *, seed: int, terms: GateTerms | None = None) -> GateVerdi
     rules, on_audit = terms.rules, bout.basis == "audit"
     budget = budget_left(terms.attempts, budget=rules.budget)
     alpha = budget.alpha if on_audit else CROSS_VALIDATED
-    compared = [_compared(bout, rival, alpha, seed) for rival in bout.rivals]
+    draws: dict[int, Floats] = {}
+    compared = [_compared(bout, rival, alpha, seed, draws) for rival in bout.rivals]
     champion = compared[0]
     if not champion.cases:
         return incomparable(bout.basis, 0)
@@ -274,7 +275,10 @@ def _far(finding: Mapping[str, Any], rules: GateRules) -> bool:
 # --- log-loss against each rival -----------------------------------------------------------------
 
 
-def _compared(bout: Bout, rival: Rivalry, alpha: float, seed: int) -> _Comparison:
+def _compared(
+    bout: Bout, rival: Rivalry, alpha: float, seed: int, draws: dict[int, Floats]
+) -> _Comparison:
+    """``draws`` keeps those of so many groups for the next rival."""
     known = ~np.isnan(bout.truth) & ~np.isnan(bout.challenger) & ~np.isnan(rival.opinions)
     rows = known.any(axis=1)
     cases = int(rows.sum())
@@ -290,7 +294,10 @@ def _compared(bout: Bout, rival: Rivalry, alpha: float, seed: int) -> _Compariso
     mean = float(per_case.mean())
     if count < 2:
         return _Comparison(rival, mean, math.inf, -math.inf, math.inf, cases, count)
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=_DRAWS)
+    if count not in draws:
+        rng, each = np.random.default_rng(seed), np.full(count, 1 / count)
+        draws[count] = rng.multinomial(count, each, size=_DRAWS).astype(np.float64)
+    drawn = draws[count]
     means = (drawn @ sums) / (drawn @ sizes)
     error = float(means.std())
     reach = student(alpha, count - 1) * error

@@ -54,7 +54,7 @@ _MANY, _NEARLY = 2000, 3e-4
 #: head; AUROC in the mean over findings, at most, held-out log-loss): 8 steps a round -.0002, .002,
 #: -.0000; 4 steps -.0003, .006, -.0001; 3 steps -.0003, .006, -.0002; 2 steps -.0002, .006, -.0005;
 #: one -.0001, .008, -.0010. It took 1.9, 1.2, 1.0, .75 and .6 s a round.
-_FEW, _PASSES, _STEPS = 0.05, 27_000, 8
+_FEW, _PASSES, _STEPS = 0.05, 24_000, 8
 #: Rows × steps of a warm start where more is new: to its end on 10,000 cases (19 steps), for about
 #: a minute on 100,000, where the end is two minutes away.
 _LONG = 1_500_000

@@ -297,14 +297,34 @@ def vision_extension() -> list[tuple[str, str]]:
 
 def opened_cuda_libraries() -> list[tuple[str, str]]:
     """(source, folder) of the CUDA libraries that others open by name; empty without CUDA."""
-    spec = util.find_spec("nvidia")
-    places = list(spec.submodule_search_locations or ()) if spec is not None else []
     found = []
-    for place in map(Path, places):
+    for place in _places("nvidia"):
         for path in sorted(place.rglob("lib*.so*")):
             if any(fnmatchcase(path.name, kept.name) for kept in CUDA_OPENED):
                 found.append((str(path), path.parent.relative_to(place.parent).as_posix()))
     return found
+
+
+def cuda_left_out() -> list[tuple[str, int, str]]:
+    """(name, bytes, why not) of what the CUDA build brings and the program does without."""
+    found = []
+    places = _places("nvidia")
+    for rule in CUDA_LEFT_OUT:
+        files = [path for place in places for path in place.rglob(rule.name) if path.is_file()]
+        if files:
+            found.append((rule.name, sum(path.stat().st_size for path in files), rule.why))
+    whys = {rule.name: rule.why for rule in MODULES_LEFT_OUT}
+    for package in ("triton", "cuda"):
+        files = [path for place in _places(package) for path in place.rglob("*") if path.is_file()]
+        if files:
+            found.append((package, sum(path.stat().st_size for path in files), whys[package]))
+    return sorted(found, key=lambda item: -item[1])
+
+
+def _places(package: str) -> list[Path]:
+    """The folders of a package that may have none of its own modules."""
+    spec = util.find_spec(package)
+    return [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
 
 
 def own_packages() -> list[str]:

@@ -125,6 +125,11 @@ def report(folder: Path, dropped: Dropped, *, flavour: str) -> str:
             f"  {library.size / _MB:8,.1f} MB  {library.path}  ({library.why})"
             for library in cuda_libraries(folder)
         ]
+        lines += ["", "of the CUDA build, and why it does not:"]
+        lines += [
+            f"  {size / _MB:8,.1f} MB  {name}  ({why})"
+            for name, size, why in contents.cuda_left_out()
+        ]
     lines += ["", "the rest, by package:"]
     lines += [f"  {size / _MB:8,.1f} MB  {name}" for name, size in by_package(folder)]
     lines.append(f"\nwith a CPU build of torch it would weigh {(total - cuda) / _MB:,.0f} MB")

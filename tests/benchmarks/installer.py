@@ -125,22 +125,17 @@ def compressed(folder: Path) -> tuple[int, float]:
         )
     ]
     begun = time.perf_counter()
-    tar = subprocess.Popen(
-        ["tar", "-c", "-C", str(folder), "--null", "-T", "-"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )
-    zstd = subprocess.Popen(
-        ["zstd", "-6", "-T0", "-q", "-c"], stdin=tar.stdout, stdout=subprocess.PIPE
-    )
-    tar.stdin.write("\0".join(names).encode())
-    tar.stdin.close()
-    tar.stdout.close()
-    size = 0
-    while block := zstd.stdout.read(1 << 20):
-        size += len(block)
-    zstd.wait()
-    tar.wait()
-    return size, time.perf_counter() - begun
+    with tempfile.NamedTemporaryFile("w") as listed, tempfile.NamedTemporaryFile() as packed:
+        listed.write("\0".join(names))
+        listed.flush()
+        tar = subprocess.Popen(
+            ["tar", "-c", "-C", str(folder), "--null", "-T", listed.name], stdout=subprocess.PIPE
+        )
+        subprocess.run(
+            ["zstd", "-6", "-T0", "-q", "-c"], stdin=tar.stdout, stdout=packed, check=True
+        )
+        tar.wait()
+        return Path(packed.name).stat().st_size, time.perf_counter() - begun
 
 
 def main() -> None:

@@ -107,3 +107,14 @@ def test_the_description_names_the_device():
     assert found["device_kind"] == "cpu"
     assert found["threads"] >= 1
     assert found["memory_gb"] >= 0
+
+
+def test_a_round_leaves_the_window_its_core_in_matrix_products_too(monkeypatch):
+    monkeypatch.delenv(device.THREADS_VARIABLE, raising=False)
+    monkeypatch.setattr(device, "cores", lambda: 2)
+    with threadpool_limits(2, user_api="blas"):
+        with device.steady_products():
+            assert products_over() == {2}  # no window: every core
+        device.leave_core_for_window()
+        with device.steady_products():
+            assert products_over() == {1}

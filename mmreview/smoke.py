@@ -271,21 +271,14 @@ class _Job:
     def _run(self, work: Generator[Any, None, Result]) -> Result:
         """Run a generator to its end; the window lives meanwhile."""
 
-        def pumped() -> Generator[Any, None, Result]:
-            try:
-                while True:
-                    try:
-                        step = next(work)
-                    except StopIteration as end:
-                        result: Result = end.value
-                        return result
-                    if self._window is not None:
-                        self._window.pump()
-                    yield step
-            finally:
-                work.close()
+        from mmreview.ml.relay import relay
 
-        return self._console.run(pumped())
+        def pumped(step: Any) -> Any:
+            if self._window is not None:
+                self._window.pump()
+            return step
+
+        return self._console.run(relay(work, pumped))
 
 
 def _decode_formats(scratch: Path) -> list[str]:

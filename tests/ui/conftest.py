@@ -121,3 +121,19 @@ def held(make_window, project):
     window.runner.run_all()
     window.page._loading.forget_all()
     return window
+
+
+@pytest.fixture
+def opened(qtbot):
+    """Opens a dialog as the window does, and closes it at the end."""
+    dialogs = []
+
+    def open_it(dialog):
+        dialogs.append(dialog)
+        dialog.open()
+        return dialog
+
+    yield open_it
+    for dialog in dialogs:
+        dialog.close()
+        dialog.deleteLater()

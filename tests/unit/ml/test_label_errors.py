@@ -108,9 +108,13 @@ def test_damaged_features_and_one_patient_are_survived(make_world):
     world = make_world(cases=120)
     targets, _ = planted(world, 20)
     world.matrices["image"][::7] = np.nan
-    found(world, world.table(targets=targets))
+    damaged = found(world, world.table(targets=targets))
+    assert damaged
+    assert all(0 <= suspect["confidence"] <= 1 for suspect in damaged)
     world.groups = ("one patient",) * 119 + ("another",)
-    found(world, world.table(targets=targets))
+    of_one = found(world, world.table(targets=targets))
+    assert all(0 <= suspect["confidence"] <= 1 for suspect in of_one)
+    assert {suspect["finding"] for suspect in of_one} <= set(world.findings)
 
 
 def test_a_round_leaves_its_suspects(make_world, make_rounds):

@@ -163,7 +163,9 @@ class _Job:
     def _watch_network(self) -> None:
         """Note every attempt to reach another computer. A hook cannot be taken off again; the
         process ends after this."""
-        local = {getattr(__import__("socket"), "AF_UNIX", None)}
+        import socket
+
+        local = {getattr(socket, "AF_UNIX", None)}
 
         def note(event: str, arguments: tuple[Any, ...]) -> None:
             if event in ("socket.connect", "socket.sendto"):

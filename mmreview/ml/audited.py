@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.ml import metrics
-from mmreview.ml.uncertainty import Trial, bounds, draws, perfect_band, ranked
+from mmreview.ml.perfection import kin, perfect_band
+from mmreview.ml.uncertainty import Trial, bounds, draws, ranked
 
 Floats = NDArray[np.float64]
 
@@ -29,8 +30,8 @@ def audited(
     (``metrics.comparable_findings``), low and high are the middle 95 % of a bootstrap over
     patients, None where labels are too few. The calibration error is that of the fused opinion over
     all labels together; ``ece_perfect`` holds 95 % of what a model that is exactly right would show
-    with so many (Bröcker 2007). ``macros`` are the macro rows of ``metrics.table`` with intervals,
-    by opinion, where these were made for the same trial.
+    with so many, as alike within a patient as these are (``perfection``). ``macros`` are the macro
+    rows of ``metrics.table`` with intervals, by opinion, where these were made for the same trial.
     """
     labelled = ~np.isnan(trial.truth)
     if not labelled.any():
@@ -38,13 +39,14 @@ def audited(
     fused = trial.opinions["fused"]
     known = labelled & ~np.isnan(fused)
     truth, probability = trial.truth[known], fused[known]
+    alike = kin(truth[:, None], probability[:, None], trial.groups[np.nonzero(known)[0]])
     return {
         "cases": int(labelled.any(axis=1).sum()),
         "labels": int(labelled.sum()),
         "positives": int((trial.truth == 1).sum()),
         "auroc": _macros(trial, draws(trial.groups, seed)) if macros is None else _told(macros),
         "ece": metrics.calibration_error(truth, probability),
-        "ece_perfect": perfect_band(probability, seed=seed),
+        "ece_perfect": perfect_band(probability, alike, seed=seed),
     }
 
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from mmreview.ml.exclusive import Group, classes_of
 from mmreview.ml.metrics import auroc, calibration_error
-from mmreview.ml.uncertainty import Trial, bounds, draws, perfect_errors, ranked
+from mmreview.ml.perfection import kin, perfect_errors
+from mmreview.ml.uncertainty import Trial, bounds, draws, ranked
 
 Floats = NDArray[np.float64]
 
@@ -52,9 +53,7 @@ def measure_groups(
             row |= measure(truth, chance, strata)
             found = yield from _drawn(truth, chance, strata, drawn[known])
             row["intervals"] = {each: bounds(values) for each, values in found.items()}
-            row["ece_perfect"] = perfect_errors(chance.max(axis=1, initial=0), seed=seed)[
-                "ece_perfect"
-            ]
+            row["ece_perfect"] = _perfect(truth, chance, trial.groups[known], strata, seed)
             places[name] = known
             if name == "fused":
                 fused = found
@@ -97,6 +96,18 @@ def measure(
         "log_loss": float(_losses(truth, chance).mean()),
         "ece": calibration_error((truth == called).astype(float), chance.max(axis=1)),
     }
+
+
+def _perfect(
+    truth: NDArray[np.intp], chance: Floats, groups: NDArray[np.str_],
+    strata: NDArray[np.integer] | None, seed: int,
+) -> float | None:
+    """The calibration error of the top label if it were as likely right as it says."""
+    if not len(truth):
+        return None
+    right, sure = (truth == chance.argmax(axis=1)).astype(float), chance.max(axis=1)
+    alike = kin(right[:, None], sure[:, None], groups, strata)
+    return perfect_errors(sure, alike, seed=seed)["ece_perfect"]
 
 
 def _losses(truth: NDArray[np.intp], chance: Floats) -> Floats:

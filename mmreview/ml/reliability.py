@@ -3,6 +3,8 @@
 Cases are sorted by an opinion into bins of nearly equal numbers (Nixon 2019); of each bin the mean
 probability stands against the share that really is present. Even a perfect model is off the
 diagonal by chance: the band holds 95 % of what it would show with so many cases (Bröcker 2007).
+Where a patient's labels are alike (``perfection``), a bin has as many as are independent: the cases
+over their design effect (Rao & Scott 1992).
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Generator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mmreview.ml.perfection import Kin, kin, spreads
 from mmreview.ml.uncertainty import Trial
 
 Floats = NDArray[np.float64]
@@ -30,20 +33,28 @@ def curves(
     """By finding (and ``all`` together) and opinion: the bins, ready for JSON, each
     ``[mean probability, share present, band low, band high, cases]``; none where nothing is
     measured."""
-    found: dict[str, dict[str, list[list[float]]]] = {}
     columns = {TOGETHER: slice(None)} | {f: slice(t, t + 1) for t, f in enumerate(findings)}
-    for finding, column in columns.items():
-        found[finding] = {}
-        for name, values in trial.opinions.items():
-            truth, probability = trial.truth[:, column].ravel(), values[:, column].ravel()
+    found: dict[str, dict[str, list[list[float]]]] = {finding: {} for finding in columns}
+    for name, values in trial.opinions.items():
+        each = kin(trial.truth, values, trial.groups, trial.strata)
+        yield
+        for finding, column in columns.items():
+            truth, probability = trial.truth[:, column], values[:, column]
             known = ~np.isnan(truth) & ~np.isnan(probability)
-            found[finding][name] = curve(truth[known], probability[known], seed=seed)
+            rows, truth, probability = np.nonzero(known)[0], truth[known], probability[known]
+            alike = each.some(rows)
+            if finding == TOGETHER:
+                strata = None if trial.strata is None else trial.strata[rows]
+                alike = kin(truth[:, None], probability[:, None], alike.groups, strata)
+            found[finding][name] = curve(truth, probability, alike, seed=seed)
             yield
     return found
 
 
-def curve(truth: Floats, probability: Floats, *, seed: int) -> list[list[float]]:
-    """The bins of one opinion (see ``curves``)."""
+def curve(
+    truth: Floats, probability: Floats, of: Kin | None = None, *, seed: int
+) -> list[list[float]]:
+    """The bins of one opinion (see ``curves``), with labels as alike as ``of`` says."""
     n = len(truth)
     if not n:
         return []
@@ -56,7 +67,17 @@ def curve(truth: Floats, probability: Floats, *, seed: int) -> list[list[float]]
     bins, cases = np.unique(bins, return_inverse=True)[1], cases[cases > 0]
     means = np.bincount(bins, weights=probability[order]) / cases
     present = np.bincount(bins, weights=truth[order]) / cases
-    drawn = np.random.default_rng(seed).binomial(cases, np.clip(means, 0, 1), (_DRAWS, len(cases)))
-    low, high = np.quantile(drawn / cases, [0.025, 0.975], axis=0)
+    alone = _alone(probability[order], bins, cases, None if of is None else of.some(order))
+    drawn = np.random.default_rng(seed).binomial(alone, np.clip(means, 0, 1), (_DRAWS, len(cases)))
+    low, high = np.quantile(drawn / alone, [0.025, 0.975], axis=0)
     numbers = np.round(np.column_stack([means, present, low, high]), _DIGITS).tolist()
     return [[*each, count] for each, count in zip(numbers, cases.tolist(), strict=True)]
+
+
+def _alone(
+    probability: Floats, bins: NDArray[np.intp], cases: NDArray[np.intp], of: Kin | None
+) -> NDArray[np.intp]:
+    """How many independent labels each bin's ``cases`` are worth."""
+    once, spread = spreads(probability, bins, None), spreads(probability, bins, of)
+    share = np.divide(once, spread, out=np.ones(len(cases)), where=spread > 0)
+    return np.maximum(np.round(cases * share), 1).astype(np.intp)

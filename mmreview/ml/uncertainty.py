@@ -1,5 +1,4 @@
-"""How sure a measure is: bootstrap intervals over patient groups, paired differences, and the
-calibration error that a perfect model would show.
+"""How sure a measure is: bootstrap intervals over patient groups and paired differences.
 
 The bootstrap (Efron 1979) draws whole patient groups, and every opinion is measured on the same
 draws, so that a difference of two opinions has an interval of its own, narrower than theirs. A draw
@@ -9,9 +8,6 @@ once for all draws.
 With many cases a draw changes little, and what each case adds to a measure says what a draw of it
 is (the infinitesimal jackknife, Efron 1982): ``influence`` costs one sort for all draws, not one
 pass for each.
-
-An expected calibration error is never zero at a finite n, however good the model (Bröcker 2007):
-``perfect_errors`` draws labels from the opinions themselves and says what the error would be.
 """
 
 from __future__ import annotations
@@ -24,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmreview.ml.influence import influences
-from mmreview.ml.metrics import BINS, adaptive_bins, element_log_loss, equal_bins
+from mmreview.ml.metrics import element_log_loss
+from mmreview.ml.perfection import kin, perfect_errors
 
 Floats = NDArray[np.float64]
 
@@ -59,15 +56,20 @@ def add_intervals(
     """Complete the rows of ``metrics.table``, in place; yields after each finding and opinion.
 
     Each row gets ``intervals`` {measure: [low, high]} (95 %), ``ece_perfect`` and
-    ``ece_adaptive_perfect`` (the mean error of a perfect model at that n; for macro rows over
-    the same findings as the rest), and rows of opinions other than ``fused`` get ``difference``:
-    ``{"auroc": [fused less this one, low, high], "log_loss": …}``, empty where the two were not
-    measured on the same cases. Macro rows average the ``common`` findings.
+    ``ece_adaptive_perfect`` (the mean error of a perfect model on so many labels, as alike within a
+    patient group as these are; for macro rows over the same findings as the rest), and rows of
+    opinions other than ``fused`` get ``difference``: ``{"auroc": [fused less this one, low, high],
+    "log_loss": …}``, empty where the two were not measured on the same cases. Macro rows average
+    the ``common`` findings.
     """
     row_of = {(row["finding"], row["opinion"]): row for row in rows}
     drawn = draws(trial.groups, seed)
     totals: dict[str, list[dict[str, Floats]]] = {name: [] for name in trial.opinions}
     same = dict.fromkeys(trial.opinions, True)
+    kept = {
+        name: kin(trial.truth, values, trial.groups, trial.strata)
+        for name, values in trial.opinions.items()
+    }
     for t, finding in enumerate(findings):
         found: dict[str, dict[str, Floats]] = {}
         for name, values in trial.opinions.items():
@@ -77,7 +79,7 @@ def add_intervals(
             found[name] = _measures(truth, probability, strata, drawn[known])
             row = row_of[finding, name]
             row["intervals"] = _intervals(found[name])
-            row |= perfect_errors(probability, seed=seed)
+            row |= perfect_errors(probability, kept[name].some(known), seed=seed)
             yield
         for name in found:
             paired = _paired(trial, t, name)
@@ -118,57 +120,14 @@ def add_micro_intervals(
         found[name] = _measures(truth[known], values[known], strata[cases], drawn[cases])
         row = row_of["micro", name]
         row["intervals"] = _intervals(found[name])
-        row |= perfect_errors(values[known], seed=seed)
+        alike = kin(
+            truth[known, None], values[known, None], trial.groups[cases], strata[cases]
+        )
+        row |= perfect_errors(values[known], alike, seed=seed)
         yield
     for name in found:
         paired = all(_paired(trial, column, name) for column in chosen)
         _compare(row_of, "micro", name, found, paired)
-
-
-def perfect_errors(probability: Floats, *, seed: int) -> dict[str, float | None]:
-    """The mean calibration errors if these opinions were exactly right: labels drawn from them;
-    of many, what that comes to (a bin's gap is normal, and its mean size known)."""
-    n = len(probability)
-    if not n:
-        return {"ece_perfect": None, "ece_adaptive_perfect": None}
-    if n >= _FOLLOWED:
-        spread = probability * (1 - probability)
-        each = {
-            "ece_perfect": equal_bins(probability),
-            "ece_adaptive_perfect": adaptive_bins(probability),
-        }
-        return {
-            name: float(np.sqrt(2 / np.pi * np.bincount(bins, weights=spread)).sum() / n)
-            for name, bins in each.items()
-        }
-    draws = int(np.clip(400_000 // n, 40, 400))
-    rng = np.random.default_rng(seed)
-    gaps = (probability - (rng.random((draws, n)) < probability)).astype(np.float32)
-    result: dict[str, float | None] = {}
-    for name, bins in (
-        ("ece_perfect", equal_bins(probability)),
-        ("ece_adaptive_perfect", adaptive_bins(probability)),
-    ):
-        member = np.eye(BINS, dtype=np.float32)[bins]
-        result[name] = float(np.abs(gaps @ member).sum(axis=1).mean() / n)
-    return result
-
-
-def perfect_band(probability: Floats, *, seed: int) -> list[float] | None:
-    """The middle 95 % of the calibration errors (equal bins) that these opinions would show if
-    they were exactly right: within it, a model cannot be told from a perfect one."""
-    n = len(probability)
-    if not n:
-        return None
-    rng = np.random.default_rng(seed)
-    count = int(np.clip(400_000 // n, 100, 400))
-    member = np.eye(BINS, dtype=np.float32)[equal_bins(probability)]
-    errors = []
-    for _ in range(0, count, 50):  # in little memory
-        gaps = (probability - (rng.random((50, n)) < probability)).astype(np.float32)
-        errors.append(np.abs(gaps @ member).sum(axis=1) / n)
-    low, high = np.quantile(np.concatenate(errors), [0.025, 0.975])
-    return [float(low), float(high)]
 
 
 def draws(groups: NDArray[np.str_], seed: int) -> NDArray[np.float32]:

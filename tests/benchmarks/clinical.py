@@ -121,7 +121,8 @@ def compare(name: str, samples: Samples, seeds: int) -> None:
         measured[label] = targets.measure(truth, samples.groups, chosen, opinion)
         one = measured[label]
         error = float(np.nanstd(np.nanmean(one.drawn, axis=1)))
-        print(f"  {label:17} AUROC {one.auroc.mean():.3f} ± {error:.3f}  ECE {one.ece:.3f}")
+        ece = one.calibration[0]
+        print(f"  {label:17} AUROC {one.auroc.mean():.3f} ± {error:.3f}  ECE {ece:.3f}")
     for label in ("fused with", "fused with marks"):
         gap = measured[label].auroc - measured["fused without"].auroc
         drawn = measured[label].drawn - measured["fused without"].drawn

@@ -14,7 +14,9 @@ of seeds 11 and 12, 300 cases each, labelled with their truth (``cohort``). ``be
 modality of each finding, chosen with hindsight; ± is the standard error of a bootstrap over patient
 groups, paired. ``worse`` counts findings significantly below best (Holm over the set's findings,
 5 %). ``floor`` is the ECE that a model with these very probabilities would show if every one were
-true.
+true and labels were independent, ``grouped`` the same where labels are as alike within a patient
+group as these are, which ``kinship`` tells (0 to 1, see ``ml.perfection``): an outcome is the same
+for all images of a patient, and ten of them prove no more than one.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from numpy.typing import NDArray
 from mmreview.domain.cases import IMAGE, TEXT, Case, Partition
 from mmreview.ml import metrics
 from mmreview.ml.evaluation import Unseen, comparable, unseen_opinions
+from mmreview.ml.perfection import kin, perfect_errors
 from mmreview.ml.recipe import Recipe
 from mmreview.ml.samples import Samples, gather
 
@@ -48,7 +51,6 @@ _COHORTS, _COHORT_CASES = (11, 12), 300
 #: Columns of the last layer and of the embedding, which the views begin with.
 _LAST_LAYER, _EMBEDDING = 1280, 384
 _DRAWS = 500
-_SIMULATED = 40
 _OUTCOMES = ("survival", "intubated", "went_icu")
 _ICU = ("in_icu", "intubation_present")
 _ATTRIBUTES = ("male", "age >= 60", "CT", "AP", "supine")
@@ -147,12 +149,11 @@ def mask(case: Case) -> Case:
 @dataclass(frozen=True)
 class Measured:
     """One set by one opinion over all seeds: (findings,) AUROC, (draws, findings) bootstrap of it,
-    macro ECE and its floor."""
+    and of the calibration macro ECE, its floor, that by groups and their kinship."""
 
     auroc: Floats
     drawn: Floats
-    ece: float
-    floor: float
+    calibration: Floats
 
 
 def measure(
@@ -163,35 +164,31 @@ def measure(
     count = int(member.max()) + 1
     rng = np.random.default_rng(0)
     drawn = rng.multinomial(count, np.full(count, 1 / count), size=_DRAWS)[:, member]
-    auroc, boots, errors, floors = [], [], [], []
+    alike = [kin(truth, unseen.opinions[name], groups, unseen.folds) for unseen in seeds]
+    auroc, boots, errors = [], [], []
     for t in range(truth.shape[1]):
         rows = np.flatnonzero(~np.isnan(truth[:, t]))
         up, down = rows[truth[rows, t] == 1], rows[truth[rows, t] == 0]
         won, pairs = np.zeros((len(up), len(down))), np.zeros((len(up), len(down)))
-        for unseen in seeds:
+        for unseen, of in zip(seeds, alike, strict=True):
             p = unseen.opinions[name][:, t]
             same = unseen.folds[up][:, None] == unseen.folds[down][None, :]
             gap = p[up][:, None] - p[down][None, :]
             won += same * ((gap > 0) + 0.5 * (gap == 0))
             pairs += same
-            errors.append(metrics.calibration_error(truth[rows, t], p[rows]))
-            floors.append(_floor(p[rows], rng))
+            floors = [perfect_errors(p[rows], o, seed=0) for o in (None, of.some(rows))]
+            errors.append(
+                [
+                    metrics.calibration_error(truth[rows, t], p[rows]),
+                    *(floor["ece_perfect"] for floor in floors),
+                    of.kinship,
+                ]
+            )
         auroc.append(won.sum() / pairs.sum())
         w_up, w_down = drawn[:, up].astype(float), drawn[:, down].astype(float)
         total = np.einsum("bi,bi->b", w_up @ pairs, w_down)
         boots.append(np.einsum("bi,bi->b", w_up @ won, w_down) / np.where(total, total, np.nan))
-    return Measured(
-        np.array(auroc), np.column_stack(boots), float(np.mean(errors)), float(np.mean(floors))
-    )
-
-
-def _floor(probability: Floats, rng: np.random.Generator) -> float:
-    """The mean ECE of truths drawn with these very probabilities."""
-    found = []
-    for _ in range(_SIMULATED):
-        truth = (rng.random(len(probability)) < probability).astype(float)
-        found.append(metrics.calibration_error(truth, probability))
-    return float(np.mean(found))
+    return Measured(np.array(auroc), np.column_stack(boots), np.mean(errors, axis=0))
 
 
 def significantly_worse(gaps: Floats, errors: Floats) -> int:
@@ -217,8 +214,7 @@ def report(truths: dict[str, Floats], found: dict[str, dict[str, Measured]]) -> 
             opinion: Measured(
                 np.concatenate([m.auroc for m in parts]),
                 np.hstack([m.drawn for m in parts]),
-                float(np.mean([m.ece for m in parts])),
-                float(np.mean([m.floor for m in parts])),
+                np.mean([m.calibration for m in parts], axis=0),
             )
             for opinion, parts in joined.items()
             if len(parts) == len(found)
@@ -233,7 +229,7 @@ def _print(title: str, opinions: dict[str, Measured]) -> None:
     drawn = np.where(ahead, image.drawn, text.drawn)
     print(f"\n{title}, better modality of each finding: {best.mean():.3f}")
     columns = ("opinion", "AUROC", "delta", "+-", ">=-.005", ">=-.01", "worst", "worse")
-    print(_line(columns[0], *columns[1:], "ECE", "floor"))
+    print(_line(columns[0], *columns[1:], "ECE", "floor", "grouped", "kinship"))
     for opinion, measured in opinions.items():
         gaps, gap_draws = measured.auroc - best, measured.drawn - drawn
         error = float(np.nanstd(np.nanmean(gap_draws, axis=1)))
@@ -242,7 +238,7 @@ def _print(title: str, opinions: dict[str, Measured]) -> None:
             f"{measured.auroc.mean():.3f}", f"{gaps.mean():+.4f}", f"{error:.4f}",
             f"{(gaps >= -0.005).mean():.2f}", f"{(gaps >= -0.01).mean():.2f}",
             f"{gaps.min():+.3f}", str(significantly_worse(gaps, errors)),
-            f"{measured.ece:.3f}", f"{measured.floor:.3f}",
+            *(f"{value:.3f}" for value in measured.calibration),
         )
         print(_line(opinion.removeprefix("fusion:"), *cells), flush=True)
     for other in ("text", "image", "fusion:concatenation", "plain"):

@@ -3,11 +3,9 @@
 import json
 
 import numpy as np
-import pytest
 
 from mmreview.domain.cases import Partition
 from mmreview.ml.metrics import auroc
-from mmreview.ml.uncertainty import perfect_band, perfect_errors
 
 
 def test_a_version_is_measured_on_audit_cases_however_few(make_world, make_rounds):
@@ -85,15 +83,3 @@ def finish(work):
             next(work)
         except StopIteration as done:
             return done.value
-
-
-def test_a_perfect_model_is_within_its_band():
-    rng = np.random.default_rng(5)
-    probability = rng.random(300)
-    low, high = perfect_band(probability, seed=0)
-    assert low < perfect_errors(probability, seed=1)["ece_perfect"] < high
-    truth = (rng.random((200, 300)) < probability).astype(float)
-    bins = np.minimum((probability * 15).astype(int), 14)
-    gaps = [np.abs(np.bincount(bins, probability - t, minlength=15)).sum() / 300 for t in truth]
-    inside = np.mean([low <= gap <= high for gap in gaps])
-    assert inside == pytest.approx(0.95, abs=0.05)

@@ -52,15 +52,6 @@ def test_followed_draws_have_the_intervals_of_measured_ones(monkeypatch):
         assert near == pytest.approx(far, rel=0.12), name
 
 
-def test_many_perfect_opinions_err_as_much_as_drawn_labels_say(monkeypatch):
-    _, probability, _ = drawn_opinions(5000)
-    known = uncertainty.perfect_errors(probability, seed=0)
-    monkeypatch.setattr(uncertainty, "_FOLLOWED", 10_000)
-    drawn = uncertainty.perfect_errors(probability, seed=0)
-    for name, value in known.items():
-        assert value == pytest.approx(drawn[name], rel=0.08), name
-
-
 def test_rare_findings_are_measured_draw_by_draw():
     truth, probability, strata = drawn_opinions(2500, rate=0.003, seed=1)
     assert 0 < truth.sum() < 20

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mmreview.ml.perfection import Kin
 from mmreview.ml.reliability import curve, curves
 from mmreview.ml.uncertainty import Trial
 
@@ -47,3 +48,23 @@ def test_findings_have_curves_of_their_own_and_one_together():
             found = done.value
             break
     assert [found[f]["fused"][0][4] for f in ("all", "A", "B")] == [30, 20, 10]
+
+
+def test_the_band_is_that_of_so_many_patients():
+    rng = np.random.default_rng(2)
+    member = np.repeat(np.arange(200), 5)
+    said = np.repeat(rng.random(200), 5)
+    truth = (np.repeat(rng.random(200), 5) < said).astype(float)
+    cases = curve(truth, said, Kin(np.arange(1000), 1.0), seed=0)
+    assert cases == curve(truth, said, seed=0)
+    patients = curve(truth, said, Kin(member, 1.0), seed=0)
+    widths = [np.mean([high - low for _, _, low, high, _ in bins]) for bins in (cases, patients)]
+    assert widths[1] == pytest.approx(np.sqrt(5) * widths[0], rel=0.1)
+    work = curves(Trial(truth[:, None], {"fused": said[:, None]}, member), ("A",), seed=0)
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            found = done.value
+            break
+    assert found["A"]["fused"] == found["all"]["fused"] == patients

@@ -1,5 +1,5 @@
 """Intervals over patient groups: weighted measures agree with scikit-learn, differences are paired,
-and the perfect model's calibration error is what simulation says."""
+and the perfect model's error is that of so many patients."""
 
 import tracemalloc
 
@@ -72,6 +72,26 @@ def test_cases_of_one_patient_are_drawn_together():
     assert together[1] - together[0] > 1.3 * (apart[1] - apart[0])
 
 
+def test_a_perfect_model_errs_more_on_cases_that_share_a_label():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 5).astype(str)
+    fused = np.repeat(rng.random((60, 2)), 5, axis=0)
+    truth = (np.repeat(rng.random((60, 2)), 5, axis=0) < fused).astype(float)
+    said = {}
+    for name, of in (("patients", groups), ("cases", np.arange(300).astype(str))):
+        rows = measured(uncertainty.Trial(truth, {"fused": fused}, of))
+        together = metrics.micro(truth, {"fused": fused}, [0, 1])
+        for _ in uncertainty.add_micro_intervals(
+            together, uncertainty.Trial(truth, {"fused": fused}, of), [0, 1], seed=0
+        ):
+            pass
+        said[name] = [rows[f, "fused"] for f in ("A", "macro")] + together
+    for patients, cases in zip(said["patients"], said["cases"], strict=True):
+        for error in ("ece_perfect", "ece_adaptive_perfect"):
+            assert patients[error] > 1.4 * cases[error]
+        assert patients["ece"] == cases["ece"]
+
+
 def test_opinions_on_other_cases_have_no_difference():
     one = trial()
     one.opinions["image"][:50] = np.nan
@@ -87,20 +107,6 @@ def test_what_cannot_be_measured_has_no_interval():
     assert rows["B", "fused"]["intervals"]["auroc"] is None
     one.truth[:, 0] = np.nan
     assert measured(one)["A", "fused"]["ece_perfect"] is None
-
-
-def test_a_perfect_model_still_shows_an_error_that_falls_with_n():
-    rng = np.random.default_rng(1)
-    errors = []
-    for n in (100, 10_000):
-        probability = rng.random(n)
-        error = uncertainty.perfect_errors(probability, seed=0)
-        truth = (rng.random(n) < probability).astype(float)
-        seen = metrics.calibration_error(truth, probability)
-        assert seen < 2 * error["ece_perfect"]
-        assert error["ece_adaptive_perfect"] == pytest.approx(error["ece_perfect"], rel=0.3)
-        errors.append(error["ece_perfect"])
-    assert errors[0] > 5 * errors[1]
 
 
 def test_all_labels_together_have_intervals_and_differences_too():

@@ -10,13 +10,30 @@ What the offset's pull counts for was measured (ECE above what a perfect model s
 patient-grouped folds, 20 seeds; report on diagnoses / severity / outcomes / ultrasound): as of
 opinions near 50 % +.011 / +.001 / +.020 / +.024, as of the opinions at hand +.009 / +.001 / +.019 /
 +.018. Both pulls so: +.005 / .000 / +.020 / +.016, but eight labels that contradict then silence a
-head. The best slope and offset with hindsight leave +.005 / -.017 / +.011 / +.016. Nothing gained:
+head.
+
+The slope's pull is therefore in between: three tenths as of opinions near 50 %, the rest as of the
+opinions at hand, for half as many more pseudo-observations (chosen on five seeds, told of ten
+others). A report that is sure gets its own slope sooner, an image that never is gets it later.
+Log-loss of the report on the four sets, against a pull as of 50 % alone: -.0013 ± .0003 / -.0007 ±
+.0003 / -.0008 ± .0004 / -.0021 ± .0006 (over patients), of what is fused on ultrasound -.0019 ±
+.0007; no opinion's log-loss or Brier score on any set rose by more than .0003, AUROC stays, and the
+calibration error above a perfect model's moves by -.001 to +.001.
+
+The best slope and offset with hindsight leave +.005 / -.017 / +.011 / +.016. Nothing gained:
 other numbers of pseudo-observations (5 to 80), logits centred on the prior, patients weighed alike,
 the mean of the fold heads, logits out of fold of two or three splits (averaged or stacked: outcomes
 +.001 to +.004). Beta calibration (Kull 2017) drawn to the identity (10 seeds): with one asymmetry
 for all findings the report gains .010 on outcomes and .001 on ultrasound, but log-loss there rises
 and falls, the report on diagnoses loses .002 and the image on ultrasound .004; with each finding's
-own, severity and outcomes lose .003.
+own, severity and outcomes lose .003. Nor (5 seeds; log-loss of the report on outcomes / ultrasound)
+each finding's slope and offset by empirical Bayes over findings, with variances over patients:
++.013 / -.008; patients weighed by the root of their cases: +.001 / -.002, and the image's
+calibration error on severity +.007; numbers of pseudo-observations by nested cross-validation:
++.003 / -.004; more of them where patients have many cases: -.003 / +.004; probabilities moderated
+by the uncertainty of slope and offset (MacKay 1992): .000 / +.003; held-out logits freed of what
+leaving a fold out does to the prevalence: .000 / -.001, calibration errors of outcomes +.002 to
++.004.
 """
 
 from __future__ import annotations
@@ -30,6 +47,8 @@ Floats = NDArray[np.float64]
 
 #: How many observations the pooled slope and the zero offset count for.
 _PSEUDO = 20.0
+#: How much more the slope's pull counts, and how much of it as of opinions near 50 %.
+_SLOPE, _EVEN = 1.5, 0.3
 _NEWTON_STEPS = 12
 #: A last step of less than this leaves an error of its square, which no opinion shows.
 _NEAR = 3e-3
@@ -71,10 +90,10 @@ def fit_scale(
     """Slope and offset of each column of ``base + slope · logits + offset`` by Newton's method.
 
     All arrays are (n, c); ``observed`` is 0 where a label is missing. The slope is drawn to
-    ``centre`` and the offset to 0 as by ``pseudo`` observations: for the slope of opinions near
-    50 %, so that few labels against sure opinions don't turn it; for the offset of these very
-    opinions, whose labels say little of it where they are sure. ``start`` is a slope and an offset
-    of each column to begin from; it changes nothing but the time this takes.
+    ``centre`` and the offset to 0 as by ``pseudo`` observations (the slope by half as many more):
+    of these very opinions, whose labels say little of it where they are sure, and for the slope in
+    part of opinions near 50 %, so that few labels against sure opinions don't turn it. ``start`` is
+    a slope and an offset of each column to begin from; it changes nothing but the time this takes.
     """
     # A column is a row from here on: all sums run along memory.
     x, known = np.ascontiguousarray(logits.T), np.ascontiguousarray(observed.T)
@@ -84,8 +103,10 @@ def fit_scale(
     aim = np.broadcast_to(np.asarray(centre, np.float64), (len(x),))
     share = pseudo / np.maximum(known.sum(axis=1), 1.0)
     rate = sigmoid(base + x * aim[:, None])
-    pull_slope = share * np.maximum(0.25 * power, 1e-6)
-    pull_offset = share * np.maximum(np.vecdot(known, rate - rate * rate), 1e-6)
+    doubt = rate - rate * rate
+    sure = np.vecdot(known_x, x * doubt)
+    pull_slope = _SLOPE * share * np.maximum(_EVEN * 0.25 * power + sure, 1e-6)
+    pull_offset = share * np.maximum(np.vecdot(known, doubt), 1e-6)
     slope, offset = (aim, np.zeros(len(x))) if start is None else start
     for _ in range(_NEWTON_STEPS):
         g0, g1, h00, h01, h11 = _sums(x, known, known_x, base, slope, offset)

@@ -36,6 +36,30 @@ def test_few_labels_take_the_pooled_slope():
     assert found.slope[0] == pytest.approx(2.0, rel=0.12)
 
 
+def test_few_sure_labels_that_contradict_do_not_silence_a_head():
+    logits, truth = drawn(2.0)
+    observed = np.ones_like(truth)
+    observed[8:, 2] = 0
+    logits[:8, 2] *= 4
+    truth[:8, 2] = 1 - (logits[:8, 2] > 0)
+    found = calibrate(logits, truth, observed)
+    assert 0.4 < found.slope[2] < 1.6
+
+
+def test_the_slope_is_drawn_as_of_opinions_between_these_and_even_ones():
+    """How far slopes go from 1 to what their labels alone say: drawn as of opinions near 50 % alone
+    it would be .07 for opinions that are sure and .68 for such as never are."""
+    rng = np.random.default_rng(0)
+    for spread, least, most in ((4.0, 0.1, 0.2), (0.4, 0.5, 0.6)):
+        logits = spread * rng.standard_normal((60, 200))
+        truth = (rng.random(logits.shape) < sigmoid(1.6 * logits)).astype(float)
+        pulled, free = (
+            fit_scale(logits, truth, np.ones_like(truth), pseudo=pseudo)[0]
+            for pseudo in (20.0, 1e-6)
+        )
+        assert least < np.median((pulled - 1) / (free - 1)) < most
+
+
 def test_the_offset_of_a_rare_finding_follows_its_labels():
     rng = np.random.default_rng(0)
     honest = rng.standard_normal((200, 1)) - 4.0

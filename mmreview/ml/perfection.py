@@ -32,7 +32,7 @@ Ints = NDArray[np.intp]
 #: From so many labels on errors follow from the spread of a bin's labels, without a draw.
 _FOLLOWED = 2000
 #: Labels that tell kinship at most: patient groups beyond them are left out.
-_OBSERVED = 200_000
+_OBSERVED = 100_000
 #: Numbers that are drawn at once at most.
 _AT_ONCE = 2_000_000
 

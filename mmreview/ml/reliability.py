@@ -25,6 +25,8 @@ TOGETHER = "all"
 _BINS, _LEAST = 10, 10
 _DRAWS = 1000
 _DIGITS = 4
+#: Labels that tell a bin's design effect at most: patient groups beyond them are left out.
+_OBSERVED = 20_000
 
 
 def curves(
@@ -78,6 +80,11 @@ def _alone(
     probability: Floats, bins: NDArray[np.intp], cases: NDArray[np.intp], of: Kin | None
 ) -> NDArray[np.intp]:
     """How many independent labels each bin's ``cases`` are worth."""
-    once, spread = spreads(probability, bins, None), spreads(probability, bins, of)
-    share = np.divide(once, spread, out=np.ones(len(cases)), where=spread > 0)
+    if of is None or not of.kinship:
+        return cases
+    some = of.groups % (1 + len(bins) // _OBSERVED) == 0
+    probability, bins = probability[some], bins[some]
+    share = np.ones(len(cases))
+    once, spread = (spreads(probability, bins, each) for each in (None, of.some(some)))
+    np.divide(once, spread, out=share[: len(once)], where=spread > 0)
     return np.maximum(np.round(cases * share), 1).astype(np.intp)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mmreview.ml.recipe import Recipe
 
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.intp]
 
 
 def carries(card: Mapping[str, Any], recipe: Recipe) -> bool:
@@ -43,16 +44,15 @@ def carries(card: Mapping[str, Any], recipe: Recipe) -> bool:
     return same and recipe.spreads is not None and not believed
 
 
-def untouched(samples: Samples, known: LabelTable, learned: Mapping[int, int]) -> Bools:
-    """(findings,): those of which the samples have the very labels that ``known`` has of the cases
-    that the parent ``learned`` (their keys): none more and none fewer, on the same basis, by the
-    same kind of hand."""
+def changes(samples: Samples, known: LabelTable, learned: Mapping[int, int]) -> Ints:
+    """(findings,): how many labels are not the very ones that ``known`` has of the cases that the
+    parent ``learned`` (their keys): new, gone, on another basis or by another kind of hand."""
     there = np.isin(known.keys, np.fromiter(learned, np.int64, len(learned)))
     keys = np.union1d(samples.keys, known.keys[there])
     mine, theirs = (np.zeros((len(keys), samples.targets.shape[1]), np.int16) for _ in range(2))
     mine[np.searchsorted(keys, samples.keys)] = _coded(samples)
     theirs[np.searchsorted(keys, known.keys[there])] = _coded(known)[there]
-    return (mine == theirs).all(axis=0)
+    return np.count_nonzero(mine != theirs, axis=0)
 
 
 def _coded(table: Samples | LabelTable) -> NDArray[np.int16]:

@@ -55,9 +55,7 @@ def judged(
 ) -> GateVerdict:
     """Challenger against champion, first and best version, on the audit partition or across
     folds."""
-    known_of_audit = audit.judged
-    if request.terms.rules.weak_imports:
-        known_of_audit = np.where(audit.corrected, known_of_audit, np.nan)
+    known_of_audit = truth_of_audit(request, audit)
     on_audit = gate.big_enough(known_of_audit)
     basis = "audit" if on_audit else "cross_validation"
     cases = len(audit) if on_audit else len(samples)
@@ -90,6 +88,13 @@ def judged(
             samples.groups[rows], fitted.folds[rows], basis, request.findings, burden,
         )
     return gate.judge(bout, seed=request.seed, terms=request.terms)
+
+
+def truth_of_audit(request: TrainingRequest, audit: Samples) -> Floats:
+    """(n, findings) labels of the audit cases that may judge, NaN elsewhere."""
+    if request.terms.rules.weak_imports:
+        return np.where(audit.corrected, audit.judged, np.nan)
+    return audit.judged
 
 
 def _said(model: Model, cases: Samples) -> Floats:

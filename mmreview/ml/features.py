@@ -151,6 +151,11 @@ class EncodedFeatures:
         feature yet, to see on what it will be encoded."""
         return self._cards[modality].fingerprint(self._numerics(modality))
 
+    def cached(self, modality: str) -> int:
+        """How many contents have features of this modality."""
+        cache = self._existing(modality)
+        return 0 if cache is None else len(cache)
+
     def matrix(
         self, modality: str, hashes: Sequence[tuple[str, ...]],
         out: NDArray[np.float32] | None = None,

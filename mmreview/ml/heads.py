@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from mmreview.ml.calibration import pooled_slope
 from mmreview.ml.encoders.card import Weighing
 from mmreview.ml.metrics import element_log_loss
-from mmreview.ml.prepared import Layout, Part, Prepared, Shelf
+from mmreview.ml.prepared import Contents, Layout, Part, Prepared, Shelf
 from mmreview.ml.solver import Columns, Design, Solution, Trace, mean_trace, solve
 from mmreview.ml.standards import Standard
 from mmreview.ml.surrogate import left_out
@@ -63,6 +63,8 @@ _ENOUGH, _MOST_STEPS = 3e-5, 80
 #: How strongly heads that leave cases out are drawn to the parent's (L2-SP, Li 2018), in units of
 #: the strength of their regularisation (``replay``).
 PULL = np.float32(1.0)
+#: Rows that a twin is asked about at once.
+_BLOCK = 512
 _SEARCH_ROWS = 1500
 _SEARCH_FINDINGS = 8
 _SEARCH_FOLDS = 3
@@ -100,7 +102,8 @@ class Lesson:
     are values and then marks that each is there. ``soft`` are (n, findings) weights of labels that
     are uncertain, 0 elsewhere: there a fit is drawn halfway between the finding's usual log-odds
     and even ones, and nothing else counts them. ``replayed`` are (n, findings) factors on the
-    weights, 0 where a label is left out of a fit that has a parent's to start from (``replay``)."""
+    weights, 0 where a label is left out of a fit that has a parent's to start from (``replay``).
+    ``contents`` tell what the features are (``prepared``)."""
 
     features: Array
     present: NDArray[np.bool_]
@@ -113,6 +116,7 @@ class Lesson:
     weighing: tuple[Weighing, ...] = ()
     soft: Array | None = None
     replayed: Array | None = None
+    contents: Contents | None = None
 
     @property
     def slices(self) -> list[slice]:
@@ -137,11 +141,13 @@ def fit_head(
     start: Sequence[Head] | None = None,
     changed: float = 1.0,
     shelf: Shelf | None = None,
+    renewing: bool = False,
 ) -> Generator[Trace, None, HeadFit]:
     """Fit the head of one modality and its fold twins. ``spread`` None searches it;
     what is found is multiplied by ``freedom``. ``start`` are the parent's heads (all rows first,
     then folds), fitted without the same folds' groups, on all labels but the share that has
-    ``changed``; ``shelf`` may hold what the round before prepared."""
+    ``changed``; ``shelf`` may hold what the round before prepared. With ``renewing`` the twins stay
+    as the parent's are (``renewal``), unless another set of findings can be learned."""
     soft = np.zeros_like(lesson.weights) if lesson.soft is None else lesson.soft
     rows = np.flatnonzero(lesson.present & (lesson.weights + soft > 0).any(axis=1))
     whole = rows
@@ -157,31 +163,75 @@ def fit_head(
         return HeadFit((empty,) * (1 + lesson.fold_count), held_out, spread or 0.0)
     folds = lesson.folds[rows]
     layout = lesson.layout(seed=seed)
-    ready = yield from (shelf or Shelf()).prepare(lesson.features, rows, layout)
+    ready = yield from _ready(lesson, rows, layout, shelf)
     targets, weights, soft = targets[:, taught], weights[:, taught], soft[rows][:, taught]
     if spread is None:
         found = yield from _search(ready, targets, weights, folds, layout.shares, seed)
         spread = found * freedom
-    columns = _columns(targets, weights, soft, folds, lesson.fold_count)
-    warm = None
-    if start is not None and len(start) == 1 + lesson.fold_count:
-        warm = _warm(start, ready.standard, taught, layout)
+    start, twins = _apart(start, lesson.fold_count, taught, renewing)
+    fitted = replace(lesson, fold_count=0 if twins else lesson.fold_count)
+    columns = _columns(targets, weights, soft, folds, fitted.fold_count)
+    warm = None if start is None else _warm(start, ready.standard, taught, layout)
     terms = None
     if warm is not None and lesson.replayed is not None:
         factors = _factors(lesson.replayed[rows][:, taught], soft)
-        scaled = columns.weights * np.tile(factors, (1, 1 + lesson.fold_count))
-        every = _columns_of(lesson, whole, taught)
+        scaled = columns.weights * np.tile(factors, (1, 1 + fitted.fold_count))
+        every = _columns_of(fitted, whole, taught)
         columns = replace(columns, weights=scaled, prior=every.prior)
-        terms = yield from _left_out(lesson, whole, taught, every, ready.standard, layout, warm)
+        terms = yield from _left_out(fitted, whole, taught, every, ready.standard, layout, warm)
     tolerance, limit = _end(len(rows), changed if warm is not None else None)
     parts = yield from _solve_blocks(
         ready.designs, columns, spread, start=warm, tolerance=tolerance, limit=limit, terms=terms,
     )
     solution = _mean_of(parts, layout.shares)
-    heads = _heads(solution, ready.standard, taught, 1 + lesson.fold_count)
-    held_out[np.ix_(rows, np.flatnonzero(taught))] = _unseen(solution, folds, int(taught.sum()))
+    heads = (*_heads(solution, ready.standard, taught), *twins)
+    if twins:
+        unseen = yield from _by_twins(ready, twins, folds, taught, layout)
+    else:
+        unseen = _unseen(solution, folds, int(taught.sum()))
+    held_out[np.ix_(rows, np.flatnonzero(taught))] = unseen
     yield from _unlabelled(lesson, rows, heads, held_out)
     return HeadFit(heads, held_out, spread)
+
+
+def _apart(
+    start: Sequence[Head] | None, fold_count: int, taught: NDArray[np.bool_], renewing: bool
+) -> tuple[Sequence[Head] | None, Sequence[Head]]:
+    """The heads to start from, and the twins that stay as they are."""
+    if start is None or len(start) != 1 + fold_count:
+        return None, ()
+    if renewing and np.array_equal(start[0].taught, taught):
+        return start[:1], start[1:]
+    return start, ()
+
+
+def _ready(
+    lesson: Lesson, rows: NDArray[np.intp], layout: Layout, shelf: Shelf | None
+) -> Generator[Trace, None, Prepared]:
+    """The features of ``rows``, ready to solve on."""
+    shelf = shelf or Shelf()
+    return (
+        yield from shelf.prepare(lesson.features, rows, layout, contents=lesson.contents)
+    )
+
+
+def _by_twins(
+    ready: Prepared, twins: Sequence[Head], folds: NDArray[np.int8], taught: NDArray[np.bool_],
+    layout: Layout,
+) -> Generator[Trace, None, NDArray[np.float64]]:
+    """(rows, taught) logits of each row by the twin of its own fold."""
+    said = np.empty((len(folds), int(taught.sum())))
+    for fold, twin in enumerate(twins):
+        weights, bias = ready.standard.standard(twin.weights[:, taught], twin.bias[taught])
+        inside = np.flatnonzero(folds == fold)
+        for begin in range(0, len(inside), _BLOCK):
+            rows = inside[begin : begin + _BLOCK]
+            margins = np.broadcast_to(bias, (len(rows), len(bias))).copy()
+            for block, place in zip(ready.blocks, layout.places, strict=True):
+                margins += block[rows] @ weights[place]
+            said[rows] = margins
+            yield Trace(0)
+    return said
 
 
 def _end(rows: int, changed: float | None) -> tuple[float, int]:
@@ -312,8 +362,9 @@ def _mean_of(parts: Sequence[Solution], shares: Floats) -> Solution:
 def _columns(
     targets: Array, weights: Array, soft: Array, folds: NDArray[np.int8], fold_count: int
 ) -> Columns:
-    """All rows first, then without each fold. The blocks' widths make the strengths. Uncertain
-    labels train only: the intercept's prior and the held-out loss don't know them."""
+    """All rows first, then without each of ``fold_count`` folds. The blocks' widths make the
+    strengths. Uncertain labels train only: the intercept's prior and the held-out loss don't know
+    them."""
     parts, drawn, outside = [weights], [soft], [np.zeros_like(weights)]
     for fold in range(fold_count):
         inside = (folds == fold)[:, None]
@@ -364,11 +415,11 @@ def _unlabelled(
 
 
 def _heads(
-    solution: Solution, standard: Standard, taught: NDArray[np.bool_], count: int
+    solution: Solution, standard: Standard, taught: NDArray[np.bool_]
 ) -> tuple[Head, ...]:
     heads = []
     each = int(taught.sum())
-    for index in range(count):
+    for index in range(solution.weights.shape[1] // each):
         part = slice(index * each, (index + 1) * each)
         raw, offset = standard.raw(solution.weights[:, part], solution.bias[part])
         weights = np.zeros((len(raw), len(taught)), np.float32)

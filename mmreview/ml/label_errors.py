@@ -128,8 +128,8 @@ def _neighbours(
             rng = np.random.default_rng((seed, position))
             known = np.sort(rng.choice(known, _AMONG, replace=False))
         features = samples.features[modality]
-        features = features[:, :: max(1, features.shape[1] // _WIDTH)]
-        among = features[known]
+        spread_out = slice(None, None, max(1, features.shape[1] // _WIDTH))
+        among = features[known, spread_out]
         mean, spread = among.mean(axis=0), among.std(axis=0)
         spread[spread == 0] = np.inf
         among = _unit((among - mean) / spread)
@@ -141,7 +141,7 @@ def _neighbours(
         rates = np.full((len(cases), len(usual)), np.nan)
         for begin in range(0, len(asked), _BLOCK):
             block = asked[begin : begin + _BLOCK]
-            alike = _unit((features[cases[block]] - mean) / spread) @ among.T
+            alike = _unit((features[cases[block], spread_out] - mean) / spread) @ among.T
             alike[own[block][:, None] == others] = -np.inf
             nearest = np.argpartition(-alike, _NEIGHBOURS - 1, axis=1)[:, :_NEIGHBOURS]
             rates[block] = _shrunk(samples.targets[known[nearest]], usual)

@@ -30,12 +30,15 @@ _LEAST_PATIENTS = 5
 
 
 def change_on_old_labels(
-    samples: Samples, fitted: Fitted, ancestor: Ancestor, known: LabelTable,
-    findings: tuple[str, ...], *, seed: int,
+    samples: Samples, fitted: Fitted, ancestor: Ancestor, known: LabelTable, *,
+    findings: tuple[str, ...], seed: int, by_twins: bool = True,
 ) -> dict[str, dict[str, Any]]:
     """By finding ``{"cases", "positives", "log_loss": [before, after], "difference": [after less
     before, low, high], "auroc": [before, after]}`` of the fused opinion; findings without such a
     label are left out, ``auroc`` holds None where one class is missing.
+
+    Without ``by_twins``, where they are the parent's still (``renewal``), the versions themselves
+    judge, both of which have learned these labels.
 
     Low and high, None where patients are few, are 95 % of a mean over patients (a ratio's
     linearised variance, Liang & Zeger 1986). Log-loss in nats.
@@ -48,8 +51,15 @@ def change_on_old_labels(
     if not len(rows):
         return {}
     truth = truth[rows]
-    before = unseen(ancestor, samples, rows)
-    after = fitted.held_out.probabilities["fused"][rows]
+    if by_twins:
+        before = unseen(ancestor, samples, rows)
+        after = fitted.held_out.probabilities["fused"][rows]
+    else:
+        asked = samples.take(rows)
+        before, after = (
+            models[0].opinions(asked.features, asked.present).probabilities["fused"]
+            for models in (ancestor.models, fitted.models)
+        )
     _, patient = np.unique(samples.groups[rows], return_inverse=True)
     strata = fitted.folds[rows]
     found = {}

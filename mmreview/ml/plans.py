@@ -77,7 +77,7 @@ def narrowed(lesson: Lesson, columns: NDArray[np.bool_]) -> Lesson:
             alone = False
     return replace(
         lesson, features=lesson.features[:, columns], blocks=tuple(w for w in widths if w),
-        weighing=tuple(weighing),
+        weighing=tuple(weighing), contents=None,
     )
 
 

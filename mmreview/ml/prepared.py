@@ -2,7 +2,8 @@
 
 ``heads`` solves on it. Preparing costs more than a warm solve does, and a correction changes no
 feature: a ``Shelf`` keeps what the last round prepared, and gives it to the next one if that asks
-for the very same numbers (it knows them by a few products of each row, not by a copy). What is made
+for the very same numbers (it knows them by what they were made from, or by a few products of each
+row, not by a copy). What is made
 is a function of the features, so a fit from the shelf is the same to the bit as one without.
 
 Ten corrections of the covid pairs (553 cases, two cores shared with others): heads and fold twins
@@ -23,6 +24,7 @@ from mmreview.ml import device as devices
 from mmreview.ml.encoders.card import Weighing
 from mmreview.ml.solver import Design, Trace
 from mmreview.ml.standards import MarkedStandard, Standard
+from mmreview.ml.unread import Unread
 
 Array = NDArray[np.float32]
 
@@ -104,19 +106,25 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class Contents:
+    """What a modality's features are known by without being looked at (``unread``), and which
+    cases have some."""
+
+    digest: bytes
+    present: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class _Kept:
+    contents: Contents | None
     marks: Array
     rows: NDArray[np.intp]
     layout: Layout
     prepared: Prepared
 
-    def serves(self, marks: Array, rows: NDArray[np.intp], layout: Layout) -> bool:
-        """Whether the same is asked for."""
-        return (
-            self.layout == layout
-            and np.array_equal(self.rows, rows)
-            and np.array_equal(self.marks, marks)
-        )
+    def serves(self, rows: NDArray[np.intp], layout: Layout) -> bool:
+        """Whether the same of some features is asked for."""
+        return self.layout == layout and np.array_equal(self.rows, rows)
 
 
 def _marks(features: Array) -> Array:
@@ -131,15 +139,26 @@ class Shelf:
     def __init__(self) -> None:
         self._kept: _Kept | None = None
 
+    def recalls(self, digest: bytes) -> NDArray[np.bool_] | None:
+        """Which cases have features with this digest, if what was made of them is here."""
+        contents = None if self._kept is None else self._kept.contents
+        return contents.present if contents is not None and contents.digest == digest else None
+
     def prepare(
-        self, features: Array, rows: NDArray[np.intp], layout: Layout
+        self, features: Array | Unread, rows: NDArray[np.intp], layout: Layout, *,
+        contents: Contents | None = None,
     ) -> Generator[Trace, None, Prepared]:
-        """What is kept, or ``Prepared.of`` the same."""
-        kept, marks = self._kept, _marks(features)
-        if kept is not None and kept.serves(marks, rows, layout):
+        """What is kept, or ``Prepared.of`` the same. ``contents`` tell what the features are."""
+        kept = self._kept
+        known = contents is not None and self.recalls(contents.digest) is not None
+        if known and kept is not None and kept.serves(rows, layout):
             return kept.prepared
-        self._kept = None  # never two in memory
-        prepared = yield from Prepared.of(features, rows, layout)
-        if features.size <= max(_KEPT, _SHARE * devices.main_memory() / features.itemsize):
-            self._kept = _Kept(marks, rows, layout, prepared)
+        values = np.asarray(features)
+        marks = _marks(values)
+        if kept is not None and kept.serves(rows, layout) and np.array_equal(kept.marks, marks):
+            return kept.prepared
+        self._kept = kept = None  # never two in memory
+        prepared = yield from Prepared.of(values, rows, layout)
+        if values.size <= max(_KEPT, _SHARE * devices.main_memory() / values.itemsize):
+            self._kept = _Kept(contents, marks, rows, layout, prepared)
         return prepared

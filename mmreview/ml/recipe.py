@@ -11,7 +11,7 @@ the usual mild leak of stacking. ``evaluate`` has none, it nests.)
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml import folds as grouping
 from mmreview.ml.calibration import Calibration, calibrate
-from mmreview.ml.carrying import Bools, carried_calibration, carried_fusion
+from mmreview.ml.carrying import Bools, Ints, carried_calibration, carried_fusion
 from mmreview.ml.exclusive import Group, GroupLesson, sets_of
 from mmreview.ml.fusion import Fusion, fusion_named
 from mmreview.ml.fusion.fusing import Subset, fit_each, subsets
@@ -28,7 +28,7 @@ from mmreview.ml.fusion.material import Inputs, Material, families_of
 from mmreview.ml.heads import HeadFit, Lesson, fit_head
 from mmreview.ml.model import Model, Opinions
 from mmreview.ml.plans import HeadPlan, columns_of, narrowed, narrowed_head, widened
-from mmreview.ml.prepared import Shelf
+from mmreview.ml.prepared import Contents, Shelf
 from mmreview.ml.relay import relay
 from mmreview.ml.samples import Samples
 from mmreview.ml.solver import Trace, mean_trace
@@ -74,24 +74,24 @@ class Recipe:
 class Ancestor:
     """What a parent gives to a warm start: its models (all rows, then folds) with columns in the
     order of today's findings, the fold that each case had, and the share of today's labels that
-    ``changed`` since (new ones too). ``untouched`` (findings,) are those that keep its calibration
-    and fusion (``carrying``); None: none do."""
+    ``changed`` since (new ones too). ``changes`` (findings,) count them, where a finding without
+    any keeps its calibration and fusion (``carrying``); None: none does."""
 
     models: tuple[Model, ...]
     fold_of: Mapping[int, int]
-    untouched: Bools | None = None
+    changes: Ints | None = None
     changed: float = 1.0
 
     def carries(self, heads: Mapping[str, HeadFit], models: int) -> Bools | None:
         """Those of the findings that keep what they had, if there are as many ``models`` and these
         ``heads`` know the same of them."""
-        if self.untouched is None or len(self.models) != models:
+        if self.changes is None or len(self.models) != models:
             return None
         parent = self.models[0]
         if {*parent.heads} != {*heads}:
             return None
         same = [heads[m].heads[0].taught == head.taught for m, head in parent.heads.items()]
-        columns = self.untouched & np.logical_and.reduce(same)
+        columns = (self.changes == 0) & np.logical_and.reduce(same)
         return columns if columns.any() else None
 
     def folds_by_group(self, samples: Samples) -> dict[str, int]:
@@ -134,7 +134,7 @@ def fit(
     heads, losses = yield from fit_heads(samples, recipe, folds, ancestor, shelves or {})
     second = _second_stages(samples, heads, folds, fusion, recipe, ancestor)
     models, materials, lesson = yield from second
-    held_out = _held_out(samples, models, heads, folds) if recipe.twins else None
+    held_out = unseen_by(samples, models, heads, folds) if recipe.twins else None
     return Fitted(
         models=tuple(models),
         folds=folds,
@@ -149,6 +149,7 @@ def fit(
 def lesson_of(samples: Samples, modality: str, folds: NDArray[np.int8]) -> Lesson:
     """What ``modality``'s head learns from: labels, and beliefs where there is none."""
     targets, weights = samples.with_beliefs(modality)
+    digest = samples.contents.get(modality)
     return Lesson(
         features=samples.features[modality],
         present=samples.present[modality],
@@ -161,17 +162,20 @@ def lesson_of(samples: Samples, modality: str, folds: NDArray[np.int8]) -> Lesso
         weighing=samples.weighing.get(modality, ()),
         soft=samples.doubting(modality),
         replayed=samples.replayed,
+        contents=None if digest is None else Contents(digest, samples.present[modality]),
     )
 
 
 def fit_heads(
     samples: Samples, recipe: Recipe, folds: NDArray[np.int8], ancestor: Ancestor | None,
-    shelves: Mapping[str, Shelf],
+    shelves: Mapping[str, Shelf], *, renewing: bool = False,
 ) -> Generator[Step, None, tuple[dict[str, HeadFit], list[tuple[float, float | None]]]]:
-    """All heads in step with each other, so that one loss curve tells of all."""
+    """All heads in step with each other, so that one loss curve tells of all. With ``renewing``
+    fold twins stay as the ``ancestor``'s are."""
     working = {}
     for m in samples.modalities:
-        working[m] = _fit_head(samples, recipe, folds, m, ancestor, shelves.get(m))
+        shelf = shelves.get(m)
+        working[m] = _fit_head(samples, recipe, folds, m, ancestor, shelf, renewing=renewing)
     latest: dict[str, Trace] = {}
     done: dict[str, HeadFit] = {}
     losses: list[tuple[float, float | None]] = []
@@ -193,7 +197,7 @@ def fit_heads(
 
 def _fit_head(
     samples: Samples, recipe: Recipe, folds: NDArray[np.int8], modality: str,
-    ancestor: Ancestor | None, shelf: Shelf | None,
+    ancestor: Ancestor | None, shelf: Shelf | None, *, renewing: bool,
 ) -> Generator[Trace, None, HeadFit]:
     """One modality's head on the parts of its features that the plan leaves."""
     start = None
@@ -208,7 +212,7 @@ def _fit_head(
         start = None if start is None else [narrowed_head(head, columns) for head in start]
     found = yield from fit_head(
         lesson, seed=recipe.seed, spread=spread, freedom=recipe.plan.freedom, start=start,
-        changed=1.0 if ancestor is None else ancestor.changed, shelf=shelf,
+        changed=1.0 if ancestor is None else ancestor.changed, shelf=shelf, renewing=renewing,
     )
     return found if columns is None else widened(found, columns)
 
@@ -357,10 +361,10 @@ def _evidence(
     }
 
 
-def _held_out(
-    samples: Samples, models: list[Model], heads: dict[str, HeadFit], folds: NDArray[np.int8]
+def unseen_by(
+    samples: Samples, models: Sequence[Model], heads: dict[str, HeadFit], folds: NDArray[np.int8]
 ) -> Opinions:
-    """Each row's opinions by the model of its own fold."""
+    """Each row's opinions by the model (all rows first, then folds) of its own fold."""
     parts: list[tuple[NDArray[np.intp], Opinions]] = []
     for fold in range(len(models) - 1):
         rows = np.flatnonzero(folds == fold)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,9 @@ from mmreview.domain.cases import Partition
 from mmreview.domain.errors import FeaturesMissing, MmreviewError, TooFewLabels
 from mmreview.domain.labels import LabelTable
 from mmreview.ml.encoders.card import PARTS, Weighing
+from mmreview.ml.prepared import Shelf
+from mmreview.ml.relay import relay
+from mmreview.ml.unread import Unread, contents_of
 
 #: A reader's correction counts this many imported labels when a head learns: it was looked at on
 #: purpose, an imported label is often read off the report by a program. Calibration and fusion
@@ -93,6 +97,10 @@ class CachedFeatures(Protocol):
         """Whether there are parts of every modality that has some."""
         ...
 
+    def cached(self, modality: str) -> int:
+        """How many contents have features of this modality."""
+        ...
+
     def matrix(
         self, modality: str, hashes: Sequence[tuple[str, ...]],
         out: NDArray[np.float32] | None = None,
@@ -113,10 +121,11 @@ class Samples:
     are those of the label table; None is nowhere. ``beliefs`` (n, findings) are probabilities that
     teach the heads of cases without a label, NaN elsewhere (``unlabelled``). ``replayed`` are
     (n, findings) factors on the weights with which labels teach heads; None: all teach alike
-    (``replay``)."""
+    (``replay``). ``contents[m]`` is what all of ``features[m]`` are known by, where they were read
+    for ``m`` as they are (``unread``)."""
 
     modalities: tuple[str, ...]
-    features: dict[str, NDArray[np.float32]]
+    features: dict[str, NDArray[np.float32] | Unread]
     present: dict[str, NDArray[np.bool_]]
     keys: NDArray[np.int64]
     groups: NDArray[np.str_]
@@ -133,6 +142,7 @@ class Samples:
     confirmed: NDArray[np.bool_] | None = None
     beliefs: NDArray[np.float64] | None = None
     replayed: NDArray[np.float32] | None = None
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -170,6 +180,7 @@ class Samples:
         return replace(
             self,
             features={m: both(x, spare.features[m]) for m, x in self.features.items()},
+            contents={},
             present={m: both(p, spare.present[m]) for m, p in self.present.items()},
             keys=both(self.keys, spare.keys),
             groups=both(self.groups, spare.groups),
@@ -273,37 +284,38 @@ def require_labels(table: LabelTable) -> None:
 
 
 def gather(
-    features: CachedFeatures, table: LabelTable, partition: Partition, *, parts: bool = False
+    features: CachedFeatures, table: LabelTable, partition: Partition, *, parts: bool = False,
+    shelves: Mapping[str, Shelf] | None = None,
 ) -> Generator[float, None, Samples]:
     """Read the features of one partition's rows, block by block, and the ``parts`` behind them;
-    yields the share that is done."""
+    yields the share that is done. What ``shelves`` by modality hold ready is left unread."""
     rows = rows_of(table, partition)
-    found: dict[str, NDArray[np.float32]] = {}
+    found: dict[str, NDArray[np.float32] | Unread] = {}
     present: dict[str, NDArray[np.bool_]] = {}
     damaged: dict[str, int] = {}
+    contents: dict[str, bytes] = {}
     modalities = tuple(features.modalities)
     for position, modality in enumerate(modalities):
-        hashes = table.hashes.get(modality)
-        shape = (len(rows), features.width(modality))
-        values = np.empty(shape, np.float32) if hashes else np.zeros(shape, np.float32)
-        there = np.zeros(len(rows), bool)
-        for begin in range(0, len(rows) if hashes else 0, _BLOCK):
-            block = slice(begin, begin + _BLOCK)
-            asked = [hashes[row] for row in rows[block]]
-            _, there[block] = features.matrix(modality, asked, out=values[block])
-            sound = are_sound(values[block])  # a damaged one is none
-            damaged[modality] = damaged.get(modality, 0) + int((there[block] & ~sound).sum())
-            there[block] &= sound
-            values[block][~there[block]] = 0
-            yield (position + min(1.0, (begin + _BLOCK) / len(rows))) / len(modalities)
-        found[modality], present[modality] = values, there
-        if parts and hashes and modality in features.part_widths:
-            name = modality + PARTS
-            found[name] = np.zeros((len(rows), features.width(name)), np.float16)
-            for begin in range(0, len(rows), _BLOCK):
-                asked = [hashes[row] for row in rows[begin : begin + _BLOCK]]
-                found[name][begin : begin + _BLOCK] = features.matrix(name, asked)[0]
-                yield (position + 1) / len(modalities)
+        own = table.hashes.get(modality) or ()
+        hashes = [own[row] for row in rows.tolist()] if own else [()] * len(rows)
+        shelf, there = (shelves or {}).get(modality), None
+        if shelf is not None and own:
+            contents[modality] = contents_of(features, modality, hashes)
+            there = shelf.recalls(contents[modality])
+        done = partial(_done, position, len(modalities))
+        if there is not None:
+            found[modality] = Unread(features, modality, hashes=hashes, present=there)
+            present[modality] = there
+        else:
+            reading = _read(features, modality, hashes)
+            found[modality], present[modality], lost = yield from relay(reading, done)
+            if lost:
+                damaged[modality] = lost
+                contents.pop(modality, None)  # to be counted each time
+        if parts and own and modality in features.part_widths:
+            found[modality + PARTS] = yield from relay(
+                _read_parts(features, modality + PARTS, hashes), lambda _, done=done: done(1.0)
+            )
     return Samples(
         modalities=modalities,
         features=found,
@@ -321,7 +333,41 @@ def gather(
         weighing={m: features.weighing(m) for m in modalities},
         uncertain=_some(table.uncertain, rows),
         confirmed=_some(table.confirmed, rows),
+        contents=contents,
     )
+
+
+def _done(position: int, count: int, share: float) -> float:
+    """The share that is done of all modalities."""
+    return (position + share) / count
+
+
+def _read(
+    features: CachedFeatures, modality: str, hashes: Sequence[tuple[str, ...]]
+) -> Generator[float, None, tuple[NDArray[np.float32], NDArray[np.bool_], int]]:
+    """The features of these cases, who has some, and how many are damaged."""
+    values = np.empty((len(hashes), features.width(modality)), np.float32)
+    there, damaged = np.zeros(len(hashes), bool), 0
+    for begin in range(0, len(hashes), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        _, there[block] = features.matrix(modality, hashes[block], out=values[block])
+        sound = are_sound(values[block])  # a damaged one is none
+        damaged += int((there[block] & ~sound).sum())
+        there[block] &= sound
+        values[block][~there[block]] = 0
+        yield min(1.0, (begin + _BLOCK) / len(hashes))
+    return values, there, damaged
+
+
+def _read_parts(
+    features: CachedFeatures, name: str, hashes: Sequence[tuple[str, ...]]
+) -> Generator[None, None, NDArray[np.float16]]:
+    packed = np.zeros((len(hashes), features.width(name)), np.float16)
+    for begin in range(0, len(hashes), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        packed[block] = features.matrix(name, hashes[block])[0]
+        yield
+    return packed
 
 
 def are_sound(rows: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -255,10 +255,12 @@ def solve(
         step = yield from _line_search(moving, state, direction, along, slope, iteration)
         before = state.gradient
         state.point = state.point + direction * step
-        yield from _advance(design, moving, state, along * step, iteration)
-        state.steps.append(direction * step)
-        state.changes.append(state.gradient - before)
-        del state.steps[:-_MEMORY], state.changes[:-_MEMORY]
+        last = iteration == limit
+        yield from _advance(design, moving, state, along * step, iteration, slopes=not last)
+        if not last:
+            state.steps.append(direction * step)
+            state.changes.append(state.gradient - before)
+            del state.steps[:-_MEMORY], state.changes[:-_MEMORY]
         if state is not whole:
             whole.tell(places, state)
         yield _trace(columns, whole, iteration)
@@ -319,9 +321,11 @@ def _forward(design: Design, point: Array, iteration: int) -> Generator[Trace, N
 
 
 def _advance(
-    design: Design, columns: Columns, state: _State, moved: Array, iteration: int
+    design: Design, columns: Columns, state: _State, moved: Array, iteration: int, *,
+    slopes: bool = True,
 ) -> Generator[Trace, None, None]:
-    """Move the margins and renew everything that follows from them in one pass over the rows."""
+    """Move the margins and renew everything that follows from them in one pass over the rows; the
+    gradient only if there is a step to come (``slopes``)."""
     gradient = np.empty_like(state.point)
     away = columns.away(state.point[:-1])
     np.multiply(columns.strengths, away, out=gradient[:-1])
@@ -341,10 +345,11 @@ def _advance(
         loss += np.einsum("nc,nc->c", weights, losses)
         if columns.held_out is not None:
             outside += np.einsum("nc,nc->c", columns.held_out[block], losses)
-        residual = rates - targets
-        residual *= weights
-        gradient[:-1] += design.rows[block].T @ residual
-        gradient[-1] += residual.sum(axis=0)
+        if slopes:
+            residual = rates - targets
+            residual *= weights
+            gradient[:-1] += design.rows[block].T @ residual
+            gradient[-1] += residual.sum(axis=0)
         yield Trace(iteration)
     state.gradient = gradient
     state.losses, state.outside = loss, outside

@@ -28,8 +28,15 @@ from mmreview.ml import bundle as bundles
 from mmreview.ml import device as devices
 from mmreview.ml import evaluation
 from mmreview.ml.bundle import Bundle
-from mmreview.ml.carrying import carries, untouched
-from mmreview.ml.champion import Champion, champion_of, changed_share, judged, unseen
+from mmreview.ml.carrying import carries, changes
+from mmreview.ml.champion import (
+    Champion,
+    champion_of,
+    changed_share,
+    judged,
+    truth_of_audit,
+    unseen,
+)
 from mmreview.ml.control_arm import Arms, control_arm, rows_among
 from mmreview.ml.encoders.card import PARTS
 from mmreview.ml.exclusive import Group
@@ -47,6 +54,7 @@ from mmreview.ml.prepared import Shelf
 from mmreview.ml.recipe import Ancestor, Fitted, Recipe, Step, fit
 from mmreview.ml.relay import relay
 from mmreview.ml.remarks import remarks, weight_unused
+from mmreview.ml.renewal import Renewal, renew, renewable
 from mmreview.ml.replay import replay
 from mmreview.ml.samples import (
     CachedFeatures,
@@ -105,7 +113,11 @@ class FusionTrainer:
     ) -> Generator[TrainingStep, None, TrainingResult]:
         parent = self._parent(request)
         parts = self._reads_parts(request, parent)
-        samples = yield from self._read(request.table, Partition.TRAIN, 0.0, parts)
+        for modality in self._features.modalities:
+            self._shelves.setdefault(modality, Shelf())
+        samples = yield from self._read(
+            request.table, Partition.TRAIN, 0.0, parts, self._shelves
+        )
         audit = yield from self._read(request.table, Partition.AUDIT, 0.09, parts)
         require_features(samples)
         recipe, found, begun = self._recipe(request, parent), None, 0.1
@@ -122,8 +134,12 @@ class FusionTrainer:
         replayed = None if ancestor is None else replay(samples, seed=request.seed)
         if replayed is not None:
             samples = replace(samples, replayed=replayed.factors)
-        shelves = {m: self._shelves.setdefault(m, Shelf()) for m in samples.modalities}
-        fitting = fit(samples, recipe, ancestor=ancestor, shelves=shelves)
+        renewal = _renewal(request, parent, ancestor, samples, recipe, audit)
+        fitting = (
+            fit(samples, recipe, ancestor=ancestor, shelves=self._shelves)
+            if renewal is None
+            else renew(samples, recipe, renewal.ancestor, self._shelves)
+        )
         fitted = yield from relay(fitting, lambda step: _training_step(step, begun))
         tried = yield from self._try_unlabelled(request, samples, recipe, fitted, parts)
         fitted = tried.fitted if tried is not None else fitted
@@ -137,9 +153,9 @@ class FusionTrainer:
         measured["remarks"] = [
             *remarks(samples, fitted.models[0].heads, request.findings),
             *weight_unused(request.weight, recipe.fusion),
-            *(replayed.told(samples) if replayed is not None else ()),
+            *(said for part in (replayed, renewal) if part for said in part.told(samples)),
         ]
-        measured |= yield from _of_labels(request, samples, fitted, ancestor)
+        measured |= yield from _of_labels(request, samples, fitted, ancestor, renewal)
         if found is not None:
             measured["search"] = found.table
         if tried is not None:
@@ -149,20 +165,21 @@ class FusionTrainer:
         verdict = judged(request, samples, fitted, audit, parent, rivals)
         yield TrainingStep("training.phase.measuring", 0.99)
         card = self._card(request, recipe, samples, fitted, parent, measured)
+        card["since_whole"] = renewal.counted(request.findings) if renewal else {}
         card["believed"] = [] if tried is None else list(tried.taught)
         fold_of = dict(zip(samples.keys.tolist(), fitted.folds.tolist(), strict=True))
         sha256 = bundles.write(Bundle(fitted.models, fold_of, card, pairs), request.folder)
         return TrainingResult(sha256, recipe.fusion, measured, verdict, lineage(card))
 
     def _read(
-        self, table: LabelTable, partition: Partition, begun: float, parts: bool
+        self, table: LabelTable, partition: Partition, begun: float, parts: bool,
+        shelves: Mapping[str, Shelf] | None = None,
     ) -> Generator[TrainingStep, None, Samples]:
         def tell(share: float) -> TrainingStep:
             return TrainingStep("training.phase.reading", begun + 0.09 * share * (begun == 0))
 
-        return (
-            yield from relay(gather(self._features, table, partition, parts=parts), tell)
-        )
+        reading = gather(self._features, table, partition, parts=parts, shelves=shelves)
+        return (yield from relay(reading, tell))
 
     def _try_unlabelled(
         self, request: TrainingRequest, samples: Samples, recipe: Recipe, fitted: Fitted,
@@ -417,7 +434,20 @@ def _ancestor(
     ancestor = replace(parent.ancestor, changed=changed)
     if known is None or request.fusion == AUTO or not carries(parent.bundle.card, recipe):
         return ancestor
-    return replace(ancestor, untouched=untouched(samples, known, ancestor.fold_of))
+    return replace(ancestor, changes=changes(samples, known, ancestor.fold_of))
+
+
+def _renewal(
+    request: TrainingRequest, parent: Champion | None, ancestor: Ancestor | None,
+    samples: Samples, recipe: Recipe, audit: Samples,
+) -> Renewal | None:
+    """What this round is, if it is a quick one."""
+    if parent is None or request.unlabelled is not None:
+        return None
+    return renewable(
+        samples, recipe, ancestor, parent.bundle.card,
+        findings=request.findings, audit_truth=truth_of_audit(request, audit),
+    )
 
 
 def _pairs(
@@ -444,7 +474,8 @@ def _pairs(
 
 
 def _of_labels(
-    request: TrainingRequest, samples: Samples, fitted: Fitted, ancestor: Ancestor | None
+    request: TrainingRequest, samples: Samples, fitted: Fitted, ancestor: Ancestor | None,
+    renewal: Renewal | None,
 ) -> Generator[TrainingStep, None, dict[str, Any]]:
     """What a round says of single labels: which are suspect, and how it changed on those that the
     parent knew."""
@@ -453,7 +484,8 @@ def _of_labels(
     found: dict[str, Any] = {"suspects": (yield from relay(searching, lambda _: step))}
     if ancestor is not None and request.parent_table is not None:
         found["old_labels"] = change_on_old_labels(
-            samples, fitted, ancestor, request.parent_table, request.findings, seed=request.seed
+            samples, fitted, ancestor, request.parent_table,
+            findings=request.findings, seed=request.seed, by_twins=renewal is None,
         )
         yield step
     return found

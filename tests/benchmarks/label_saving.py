@@ -167,6 +167,10 @@ class Memory:
         """There are none."""
         return False
 
+    def cached(self, modality: str) -> int:
+        """All are."""
+        return len(self._found.features[modality])
+
     def matrix(
         self, modality: str, hashes: Sequence[tuple[str, ...]],
         out: NDArray[np.float32] | None = None,

@@ -86,6 +86,10 @@ class SyntheticFeatures:
         """What made them."""
         return "synthetic"
 
+    def cached(self, modality: str) -> int:
+        """All are."""
+        return len(self.matrices[modality])
+
     def matrix(
         self, modality: str, hashes: Any, out: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -46,6 +46,9 @@ class FakeFeatures:
     def parts_cached(self):
         return bool(self.part_widths)
 
+    def cached(self, modality):
+        return len(self._matrices[modality])
+
     def matrix(self, modality, hashes, out=None):
         source = self._matrices[modality]
         values = np.zeros((len(hashes), source.shape[1]), np.float32) if out is None else out

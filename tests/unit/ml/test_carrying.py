@@ -8,7 +8,7 @@ import pytest
 from mmreview.domain.cases import Partition
 from mmreview.domain.versions import LambdaChoice
 from mmreview.ml import bundle as bundles
-from mmreview.ml.carrying import untouched
+from mmreview.ml.carrying import changes
 from mmreview.ml.samples import gather
 
 FINDINGS = 4
@@ -112,7 +112,7 @@ def test_a_chain_of_rounds_gives_the_same_bytes_twice(
     assert made[0] == made[1]
 
 
-class TestUntouched:
+class TestChanges:
     @pytest.fixture
     def known(self, world):
         table = world.table()
@@ -122,32 +122,32 @@ class TestUntouched:
     def found(self, world, table, known, learned=None):
         samples = next_of(gather(world.features, table, Partition.TRAIN))
         keys = known.keys.tolist() if learned is None else learned
-        return untouched(samples, known, dict.fromkeys(keys, 0)).tolist()
+        return changes(samples, known, dict.fromkeys(keys, 0)).tolist()
 
     def test_the_same_labels(self, world, known):
-        assert self.found(world, known, known) == [True] * FINDINGS
+        assert self.found(world, known, known) == [0] * FINDINGS
 
     def test_a_state_a_hand_a_basis_a_doubt_and_a_label_that_went(self, world, known):
         targets, hand = known.targets.copy(), known.corrected.copy()
         targets[5, 0] = 1 - targets[5, 0]
         hand[6, 1] = True
         now = replace(known, targets=targets, corrected=hand)
-        assert self.found(world, now, known) == [False, False, True, True]
+        assert self.found(world, now, known) == [1, 1, 0, 0]
         basis, doubt, targets = known.basis.copy(), known.uncertain.copy(), known.targets.copy()
         basis[5, 0] = 1
         targets[6, 1], doubt[6, 1] = np.nan, True
         targets[7, 2] = np.nan
         now = replace(known, basis=basis, uncertain=doubt, targets=targets)
-        assert self.found(world, now, known) == [False, False, False, True]
+        assert self.found(world, now, known) == [1, 1, 1, 0]
 
     def test_a_case_that_the_parent_had_not_learned_or_that_is_gone(self, world, known):
         targets = known.targets.copy()
         targets[9, 1:] = np.nan  # of the new case only the first finding is known
         table = replace(known, targets=targets)
         others = [key for key in known.keys.tolist() if key != 9]
-        assert self.found(world, table, table, others) == [False, True, True, True]
+        assert self.found(world, table, table, others) == [1, 0, 0, 0]
         rest = table.take([row for row in range(len(table.keys)) if row != 9])
-        assert self.found(world, rest, table) == [False, True, True, True]
+        assert self.found(world, rest, table) == [1, 0, 0, 0]
 
 
 def next_of(work):

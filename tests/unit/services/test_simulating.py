@@ -60,6 +60,9 @@ class RowFeatures:
     def describe(self):
         return {}
 
+    def cached(self, modality):
+        return len(self.rows)
+
     def matrix(self, modality, hashes, out=None):
         there = np.array([bool(own) for own in hashes])
         return np.stack([self.rows[int(own[0])] for own in hashes], out=out), there

@@ -298,7 +298,7 @@ def gather(
     for position, modality in enumerate(modalities):
         own = table.hashes.get(modality) or ()
         hashes = [own[row] for row in rows.tolist()] if own else [()] * len(rows)
-        shelf, there = (shelves or {}).get(modality), None
+        shelf, there = None if shelves is None else shelves[modality], None
         if shelf is not None and own:
             contents[modality] = contents_of(features, modality, hashes)
             there = shelf.recalls(contents[modality])

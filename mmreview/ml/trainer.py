@@ -9,6 +9,7 @@ Importing this module is light; no part of a round needs torch.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -85,7 +86,7 @@ class FusionTrainer:
 
     def __init__(self, features: CachedFeatures) -> None:
         self._features = features
-        self._shelves: dict[str, Shelf] = {}
+        self._shelves: defaultdict[str, Shelf] = defaultdict(Shelf)
 
     @property
     def fusions(self) -> tuple[str, ...]:
@@ -113,8 +114,6 @@ class FusionTrainer:
     ) -> Generator[TrainingStep, None, TrainingResult]:
         parent = self._parent(request)
         parts = self._reads_parts(request, parent)
-        for modality in self._features.modalities:
-            self._shelves.setdefault(modality, Shelf())
         samples = yield from self._read(
             request.table, Partition.TRAIN, 0.0, parts, self._shelves
         )

@@ -22,7 +22,7 @@ from mmreview.ml.samples import Samples
 Floats = NDArray[np.float64]
 
 #: So many cases are judged again, drawn where there are more.
-_MOST = 5_000
+_MOST = 3_000
 #: Standard errors to either side of a difference: 95 %.
 _WIDE = 1.96
 #: Fewer patients have no interval.

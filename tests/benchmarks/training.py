@@ -334,19 +334,22 @@ def update_rows(cache: Path, repeats: int) -> Iterator[tuple[str, str]]:
     finished(features.encode(features.missing(cases)))
     table = label_table(cases, np.array([targets_of(row) for row in rows]), features.modalities)
     after = _corrected(table)
-    before, samples = (finished(gather(features, t, Partition.TRAIN)) for t in (table, after))
+    shelves = {m: Shelf() for m in features.modalities}
+    before = finished(gather(features, table, Partition.TRAIN, shelves=shelves))
+    samples = finished(gather(features, after, Partition.TRAIN))
     recipe = Recipe()
     first = finished(fit(before, recipe))
     fold_of = dict(zip(before.keys.tolist(), first.folds.tolist(), strict=True))
-    ancestor, shelves = Ancestor(first.models, fold_of), {m: Shelf() for m in samples.modalities}
+    ancestor = Ancestor(first.models, fold_of)
     kept = replace(recipe, spreads=first.spreads)
     finished(fit(before, kept, ancestor=ancestor, shelves=shelves))
+    again = finished(gather(features, after, Partition.TRAIN, shelves=shelves))  # as a round does
 
     def warm() -> Any:
-        return finished(fit(samples, kept, ancestor=ancestor, shelves=shelves))
+        return finished(fit(again, kept, ancestor=ancestor, shelves=shelves))
 
     def warm_heads() -> Any:
-        return finished(fit_heads(samples, kept, first.folds, ancestor, shelves))
+        return finished(fit_heads(again, kept, first.folds, ancestor, shelves))
 
     nested, _ = _median(lambda: finished(fit(samples, recipe)), repeats)
     same_folds = Ancestor((), fold_of)  # and nothing to start from

@@ -110,18 +110,18 @@ def _sums(material: Material, rows: NDArray[np.bool_]) -> Floats:
         step = spacing(labelled)
         cases, findings = np.nonzero(labelled[::step])
         cases *= step
-        heard_there, truth = signals[:, cases, findings], material.truth[cases, findings]
-        prior, start = material.prior[findings], None
-        for index, chosen in enumerate(rows):
-            known = chosen[cases]
-            if known.any():
-                mean = np.einsum("mk,mk->k", shares[index][:, findings], heard_there)[known]
-                slope, offset = fit_scale(
-                    mean[:, None], truth[known][:, None], np.ones((len(mean), 1)),
-                    base=prior[known][:, None], start=start,
-                )
-                start = start or (slope, offset)  # the next sets are most of the first
-                gain[index, columns] = max(float(slope[0]), 0.0)
+        known = rows[:, cases]  # (sets, labels)
+        means = np.einsum("smk,mk->sk", shares[:, :, findings], signals[:, cases, findings])
+        truth, base = material.truth[cases, findings], material.prior[findings][:, None]
+        slopes, start = np.zeros(len(rows)), None
+        for part in (slice(0, 1), slice(1, None)):  # the others are most of the first
+            count = len(known[part])
+            slopes[part], offsets = fit_scale(
+                means[part].T, np.broadcast_to(truth[:, None], (len(truth), count)),
+                known[part].T.astype(np.float64), base=base, start=start,
+            )
+            start = (np.repeat(slopes[:1], len(rows) - 1), np.repeat(offsets[:1], len(rows) - 1))
+        gain[:, columns] = np.where(known.any(axis=1), np.maximum(slopes, 0.0), 1.0)[:, None]
     return gain[:, None] * shares
 
 

@@ -1,7 +1,8 @@
 """Twenty rounds of corrections against one training from scratch, and what they do to the rest.
 
     python tests/benchmarks/rounds.py [--sets covid synthetic …] [--seeds 10] [--rounds 20]
-        [--cache FOLDER] [--data FOLDER] [--replay CASES] [--cases 2000]
+        [--cache FOLDER] [--data FOLDER] [--replay CASES] [--quick SHARE]
+        [--cases 2000]
 
 Three tenths of the patients are set aside with their true labels. On the others, each round is one
 of ``FusionTrainer``, warm from the version that serves; the gate decides whether it serves. Two
@@ -19,7 +20,8 @@ stories, 15 % of the imported labels wrong in both:
 gate kept back; ± is the standard deviation over seeds. With ``--replay`` no more than so many cases
 teach the heads (``ml.replay``, forced; those corrected always do, so that it wants a ``--share``
 below 1 of the cases that the rounds correct: all are imported with labels then); the first version
-is exact. ``synthetic`` are made features, as wide as the real ones, with labels that they cause
+is exact. With ``--quick`` rounds are quick ones (``ml.renewal``, forced) until that share of a
+finding's rarer labels has changed. ``synthetic`` are made features, as wide as the real ones, with labels that they cause
 (``training``).
 """
 
@@ -41,7 +43,7 @@ from mmreview.domain.labels import LabelTable
 from mmreview.domain.ports import TrainingRequest
 from mmreview.domain.versions import LambdaChoice, Role, Version
 from mmreview.ml import bundle as bundles
-from mmreview.ml import replay
+from mmreview.ml import renewal, replay
 from mmreview.ml.metrics import auroc
 from mmreview.ml.samples import CachedFeatures, Samples, gather
 from mmreview.ml.trainer import FusionTrainer
@@ -245,7 +247,10 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=2000, help="of the synthetic set")
     parser.add_argument("--share", type=float, default=1.0, help="of the cases are corrected")
     parser.add_argument("--replay", type=int, help="so many cases teach the heads at most")
+    parser.add_argument("--quick", type=float, help="quick rounds until so much has changed")
     given = parser.parse_args()
+    if given.quick:  # as if there were very many labels, and an audit set
+        renewal.FROM, renewal.DUE, renewal.big_enough = 0, given.quick, lambda _: True
     replay.BOUND = given.replay or replay.BOUND
     with tempfile.TemporaryDirectory(prefix="mmreview-rounds-") as scratch:
         for name, story, found in rows_of(given, Path(scratch)):

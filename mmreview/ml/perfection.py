@@ -13,8 +13,8 @@ Shown on labels drawn at a known kinship for the real sets' groups and opinions 
 over findings): error of the model that is perfect / what is said here / what independent labels
 would say. At 1: diagnoses .0261 / .0266 / .0208, outcomes .0904 / .0924 / .0777, ultrasound .0798 /
 .0774 / .0657; at .5: .0245 / .0240, .0855 / .0856, .0723 / .0708; at 0 what is said is .0002, .0008
-and .0007 above independent labels. A latent Gaussian in
-place of the shared number, tried with an earlier estimate, agreed to .001, on ultrasound to .004.
+and .0007 above independent labels. A latent Gaussian in place of the shared number, tried with an
+earlier estimate, agreed to .001, on ultrasound to .004.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ gate kept back; ± is the standard deviation over seeds. With ``--replay`` no mo
 teach the heads (``ml.replay``, forced; those corrected always do, so that it wants a ``--share``
 below 1 of the cases that the rounds correct: all are imported with labels then); the first version
 is exact. With ``--quick`` rounds are quick ones (``ml.renewal``, forced) until that share of a
-finding's rarer labels has changed. ``synthetic`` are made features, as wide as the real ones, with labels that they cause
-(``training``).
+finding's rarer labels has changed. ``synthetic`` are made features, as wide as the real ones, with
+labels that they cause (``training``).
 """
 
 from __future__ import annotations

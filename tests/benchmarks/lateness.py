@@ -19,7 +19,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QEventLoop, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QLabel
 from training import FINDINGS, SyntheticFeatures
 
@@ -50,9 +50,8 @@ def watch(application: QApplication, runner: Runner, work: object) -> tuple[list
     timer.start()
     begun = last = time.perf_counter()
     task = runner.submit(Lane.LEARNING, work)
-    while not runner.is_idle:
-        application.processEvents()
-        time.sleep(0.0001)
+    while not runner.is_idle:  # waits as the window's own loop does: to look takes time too
+        application.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
     timer.stop()
     if task.error is not None:
         raise task.error

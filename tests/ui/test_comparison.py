@@ -59,21 +59,6 @@ def version(report=REPORT, **gate):
     )
 
 
-@pytest.fixture
-def opened(qtbot):
-    made = []
-
-    def open_it(dialog):
-        made.append(dialog)
-        dialog.open()
-        return dialog
-
-    yield open_it
-    for dialog in made:
-        dialog.close()
-        dialog.deleteLater()
-
-
 def texts(table: QTableWidget) -> list[list[str]]:
     return [
         [table.item(row, column).text() for column in range(table.columnCount())]

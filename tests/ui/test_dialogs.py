@@ -9,10 +9,8 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QLabel,
-    QLineEdit,
     QPlainTextEdit,
     QProgressBar,
-    QPushButton,
     QWidget,
 )
 
@@ -26,23 +24,7 @@ from mmreview.ui.dialogs.importing import ImportDialog
 from mmreview.ui.dialogs.keys import KeyCaps, KeysDialog
 from mmreview.ui.dialogs.new_project import NewProjectDialog
 from mmreview.ui.dialogs.path_field import PathField
-
-
-def button(dialog, name) -> QPushButton:
-    return dialog.findChild(QPushButton, name)
-
-
-def press(dialog, name):
-    QTest.mouseClick(button(dialog, name), Qt.MouseButton.LeftButton)
-
-
-def line(dialog, name) -> QLineEdit:
-    return dialog.findChild(QLineEdit, name)
-
-
-def visible_texts(widget):
-    return [label.text() for label in widget.findChildren(QLabel) if label.isVisible()]
-
+from tests.ui.pressing import button, line, press, visible_texts
 
 # --- keys, about --------------------------------------------------------------------------------
 

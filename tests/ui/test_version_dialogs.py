@@ -10,9 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QComboBox,
     QLabel,
-    QLineEdit,
     QProgressBar,
-    QPushButton,
     QTabBar,
     QTableWidget,
     QWidget,
@@ -25,23 +23,7 @@ from mmreview.translation import tr
 from mmreview.ui import theme
 from mmreview.ui.dialogs.model import ModelDialog
 from mmreview.ui.dialogs.versions import VersionsDialog
-
-
-def button(dialog, name) -> QPushButton:
-    return dialog.findChild(QPushButton, name)
-
-
-def press(dialog, name):
-    QTest.mouseClick(button(dialog, name), Qt.MouseButton.LeftButton)
-
-
-def line(dialog, name) -> QLineEdit:
-    return dialog.findChild(QLineEdit, name)
-
-
-def visible_texts(widget):
-    return [label.text() for label in widget.findChildren(QLabel) if label.isVisible()]
-
+from tests.ui.pressing import button, press, visible_texts
 
 # --- versions -------------------------------------------------------------------------------------
 

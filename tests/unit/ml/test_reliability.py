@@ -8,6 +8,15 @@ from mmreview.ml.reliability import curve, curves
 from mmreview.ml.uncertainty import Trial
 
 
+def ended(work):
+    """What a generator returns."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            return done.value
+
+
 def test_bins_hold_every_case_once_and_their_means():
     rng = np.random.default_rng(0)
     probability = np.round(rng.random(237), 2)
@@ -41,12 +50,7 @@ def test_findings_have_curves_of_their_own_and_one_together():
     truth = np.array([[1.0, np.nan], [0.0, 1.0]] * 10)
     trial = Trial(truth, {"fused": np.full((20, 2), 0.5)}, np.arange(20).astype(str))
     work = curves(trial, ("A", "B"), seed=0)
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            found = done.value
-            break
+    found = ended(work)
     assert [found[f]["fused"][0][4] for f in ("all", "A", "B")] == [30, 20, 10]
 
 
@@ -61,10 +65,5 @@ def test_the_band_is_that_of_so_many_patients():
     widths = [np.mean([high - low for _, _, low, high, _ in bins]) for bins in (cases, patients)]
     assert widths[1] == pytest.approx(np.sqrt(5) * widths[0], rel=0.1)
     work = curves(Trial(truth[:, None], {"fused": said[:, None]}, member), ("A",), seed=0)
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            found = done.value
-            break
+    found = ended(work)
     assert found["A"]["fused"] == found["all"]["fused"] == patients

@@ -54,8 +54,8 @@ class Renewal:
 
     def told(self, samples: Samples) -> list[dict[str, Any]]:
         """A remark for the person who trained."""
-        changed, count = int(self.since.sum()), int((~np.isnan(samples.targets)).sum())
-        params = {"changed": changed, "count": count, "percent": round(100 * DUE)}
+        count = int((~np.isnan(samples.targets)).sum())
+        params = {"count": count, "percent": round(100 * DUE)}
         return [{"code": "remark.renewal", "params": params}]
 
     def counted(self, findings: tuple[str, ...]) -> dict[str, int]:

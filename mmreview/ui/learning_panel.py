@@ -14,7 +14,6 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -28,6 +27,7 @@ from mmreview.translation import tr
 from mmreview.ui import theme
 from mmreview.ui.insight_line import InsightLine
 from mmreview.ui.learning_curves import LearningCurves
+from mmreview.ui.text_block import TextBlock
 from mmreview.ui.text_line import TextButton, TextLine, ThinProgress
 from mmreview.ui.theme import UNIT
 from mmreview.ui.trigger_row import TriggerRow
@@ -87,10 +87,7 @@ class LearningPanel(QWidget):
         self._progress = ThinProgress(self)
         self._progress.setObjectName("learningProgress")
         self._progress.setAccessibleName(tr("ui.learning.progress"))
-        self._detail = QLabel(self)
-        self._detail.setProperty("muted", True)
-        self._detail.setFont(theme.font(theme.SMALL))
-        self._detail.setWordWrap(True)
+        self._detail = TextBlock(self)
         self._detail.setObjectName("learningDetail")
         self._curves = LearningCurves(self)
         self._curves.hide()
@@ -373,9 +370,7 @@ class LearningPanel(QWidget):
         self._told = True
 
     def _show_detail(self, text: str) -> None:
-        if text != self._detail.text():
-            self._detail.setText(text)
-            self._detail.setAccessibleName(text)
+        self._detail.set_text(text)
         self._detail.setVisible(bool(text) and not self._collapsed)
 
     # --- folding ----------------------------------------------------------------------------------

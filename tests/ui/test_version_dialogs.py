@@ -146,6 +146,9 @@ def test_the_change_on_old_labels_is_shown_and_a_loss_is_red(opened, dark):
     listed = opened(VersionsDialog(None))
     listed.show_versions([serving])
     assert "worse for certain: Edema" in " ".join(visible_texts(listed))
+    serving.metrics["old_labels"]["Edema"]["difference"][1] = 0.0004  # certain, and shown as none
+    listed.show_versions([serving])
+    assert "worse for certain" not in " ".join(visible_texts(listed))
     serving.metrics["old_labels"]["Edema"]["difference"][1] = -0.002
     listed.show_versions([serving])
     assert "Edema gained least (+0.012)" in " ".join(visible_texts(listed))

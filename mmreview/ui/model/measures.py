@@ -15,6 +15,7 @@ from mmreview.ui.dialogs.versions import share
 from mmreview.ui.model.numbers import between, difference
 from mmreview.ui.model.sheet import Cell, Column, Sheet
 from mmreview.ui.theme import UNIT
+from mmreview.ui.verdict import lost_on
 from mmreview.ui.wording import modality, opinions, percent
 
 _MEASURES = (
@@ -112,7 +113,7 @@ def _cells(row: Row) -> list[Cell]:
     version before on what that knew, is red; the rest is quiet."""
     finding, opinion, measures = row
     old = (measures.get("old_labels") or {}).get("difference")
-    lost = old is not None and (old[1] or 0) > 0
+    lost = old is not None and lost_on(old)
     ahead = (measures.get("difference") or {}).get("auroc")
     labels = measures.get("positives"), measures.get("n")
     worse = ahead is not None and ahead[2] < 0

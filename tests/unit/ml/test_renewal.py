@@ -205,6 +205,16 @@ class TestReading:
         ended(gather(world.features, table, Partition.TRAIN, shelves=shelves))
         assert len(asked) == 2
 
+    def test_what_proved_to_be_the_same_is_known_by_its_new_name(
+        self, world, shelves, asked, monkeypatch
+    ):
+        monkeypatch.setattr(world.features, "cached", lambda modality: 1_000)
+        for reads in (2, 0):  # something else came to the cache: read once, and prepared already
+            asked.clear()
+            found = ended(gather(world.features, world.table(), Partition.TRAIN, shelves=shelves))
+            ended(fit(found, Recipe(), shelves=shelves))
+            assert len(asked) == reads
+
     def test_damaged_features_are_read_and_counted_each_time(self, world):
         world.matrices["image"][taught(world, 1)[0]] = np.nan
         shelves = {m: Shelf() for m in world.features.modalities}
